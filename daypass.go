@@ -1,0 +1,121 @@
+// Package daypass is the vocabulary of the project: what a credential is, who
+// yields one, and how a refusal looks. It imports nothing of the rest.
+//
+// The house is read as a story, one folder a step:
+//
+//	proof      who am I         a key with its certificate, or a token
+//	exchange   ask AWS          turns a proof into credentials; each call is a Source
+//	refresh    keep it fresh    a Source that renews another before it expires
+//	deliver    hand it over     a Source behind the protocols that SDKs speak
+//	config     the settings     flags and environment, wired into one Source
+//
+// Beside the story stand pki (rules for certificates), policy (the IAM policy
+// language), reason (every way to be refused) and sandbox (a strict local AWS
+// to try all of it against). cmd/daypass runs beside a workload,
+// cmd/daypassctl on an operator's desk.
+package daypass
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// A Source yields credentials that are valid now. It may block until ctx is
+// done while it asks AWS. An error is a *Error where AWS answered; anything
+// else means that no usable answer came.
+type Source interface {
+	Credentials(ctx context.Context) (Credentials, error)
+}
+
+// Credentials are one set of temporary AWS credentials.
+type Credentials struct {
+	AccessKeyID     string
+	SecretAccessKey Secret
+	SessionToken    Secret
+	// Issued is AWS's clock when it answered; Expires is on the same clock, so
+	// that their difference is the true life even where the local clock is
+	// wrong. Zero: not known.
+	Issued  time.Time
+	Expires time.Time
+	// RoleARN and AccountID say whose credentials these are; empty if not known.
+	RoleARN   string
+	AccountID string
+}
+
+// Life is how long the credentials live from the moment they were issued; zero
+// if that is not known.
+func (c Credentials) Life() time.Duration {
+	if c.Issued.IsZero() || c.Expires.IsZero() {
+		return 0
+	}
+	return c.Expires.Sub(c.Issued)
+}
+
+// Whole reports whether nothing that an SDK needs is missing. Credentials that
+// are not whole must not be delivered.
+func (c Credentials) Whole() bool {
+	return c.AccessKeyID != "" && c.SecretAccessKey != "" && c.SessionToken != "" && !c.Expires.IsZero()
+}
+
+// A Secret is a string that never prints itself: not by fmt, not in a log, not
+// in JSON or YAML. Reveal is the only way to its text, so that every use can
+// be found by searching for it.
+type Secret string
+
+const redacted = "[secret]"
+
+// Reveal returns the secret's text.
+func (s Secret) Reveal() string { return string(s) }
+
+// String returns a placeholder.
+func (s Secret) String() string { return redacted }
+
+// GoString returns a placeholder.
+func (s Secret) GoString() string { return redacted }
+
+// Format writes a placeholder whatever the verb.
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
+
+// LogValue logs a placeholder.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalText yields a placeholder, for JSON, YAML and XML.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// An Error is a refusal or failure that AWS itself expressed, or that stands
+// for one before the call was made.
+type Error struct {
+	// Op is the call, as "CreateSession".
+	Op string
+	// Code and Message are AWS's own; Code is never empty.
+	Code    string
+	Message string
+	// Status is the HTTP status; zero if no answer came.
+	Status    int
+	RequestID string
+	// RetryAfter is what the answer asked for; zero if it asked for nothing.
+	RetryAfter time.Duration
+	// Hint tells what to look at, in one line; empty if nothing is known.
+	Hint string
+}
+
+func (e *Error) Error() string {
+	s := e.Op + ": " + e.Code
+	if e.Message != "" {
+		s += ": " + e.Message
+	}
+	if e.RequestID != "" {
+		s += " (request " + e.RequestID + ")"
+	}
+	return s
+}
+
+// Temporary reports whether the same call may succeed later without anything
+// being changed: throttling and failures of the service. A refusal is not
+// temporary, but is worth another try at a slow pace, because somebody may
+// mend the policy.
+func (e *Error) Temporary() bool {
+	return e.Status == 429 || e.Status >= 500 || e.Code == "ThrottlingException" || e.Code == "Throttling"
+}

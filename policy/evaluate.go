@@ -1,0 +1,4 @@
+package policy
+
+// Evaluate decides a request.
+func Evaluate(r Request, p Policies) Decision { return Decision{} }

@@ -1,0 +1,123 @@
+// Package policy is the IAM policy language: it reads documents as IAM does
+// when they are written, decides requests as AWS does when they arrive, and
+// says why. It does no I/O and knows no service.
+package policy
+
+// A Kind says where a document is attached; it decides what IAM lets it hold.
+type Kind int
+
+// The kinds. A boundary and a session policy are of kind Identity.
+const (
+	Identity Kind = iota
+	Resource
+	Trust
+	Key // a KMS key policy
+)
+
+// A Named document has a name that a decision can cite, as
+// "inline policy s3-list of role bucketlister".
+type Named struct {
+	Name     string
+	Document *Document
+}
+
+// A Principal is who asks.
+type Principal struct {
+	Kind PrincipalKind
+	// Account is the twelve-digit account; empty for services and strangers.
+	Account string
+	// ARN is the caller's own: of the user, the root, the role session.
+	ARN string
+	// ID is the unique id: AIDA…, AROA…:session, the account for root.
+	ID string
+	// RoleARN and RoleID are set for role sessions.
+	RoleARN string
+	RoleID  string
+	// Name is the service ("rolesanywhere.amazonaws.com") or the identity
+	// provider (its ARN, or "accounts.google.com").
+	Name string
+}
+
+// A PrincipalKind is a form of principal.
+type PrincipalKind int
+
+// The kinds of principal.
+const (
+	Anonymous PrincipalKind = iota
+	Root
+	User
+	RoleSession
+	Service
+	WebIdentity
+)
+
+// A Context holds the condition keys of one request. Names are compared
+// without regard to case. Its zero value is ready for use by Set.
+type Context map[string]Values
+
+// Values are what one condition key holds. Multi marks a key that AWS defines
+// as multivalued (aws:TagKeys), even with one value.
+type Values struct {
+	List  []string
+	Multi bool
+}
+
+// A Request is what a caller wants.
+type Request struct {
+	Principal Principal
+	Action    string // "s3:GetObject"
+	Resource  string // an ARN, or "*"
+	// ResourceAccount owns the resource; empty means the caller's account.
+	ResourceAccount string
+	Context         Context
+}
+
+// Policies are all that apply to one request.
+type Policies struct {
+	Identity []Named
+	Boundary *Named
+	// Session policies: nil means that the session has none; all of them
+	// together must allow.
+	Session []Named
+	// Resource is the resource's own policy; its document's Kind says whether
+	// an explicit allow is needed (Trust, Key).
+	Resource *Named
+}
+
+// A Layer is the kind of policy that decided.
+type Layer string
+
+// The layers, in words for people.
+const (
+	ByIdentity Layer = "identity policy"
+	ByResource Layer = "resource policy"
+	ByTrust    Layer = "role trust policy"
+	ByKey      Layer = "key policy"
+	BySession  Layer = "session policy"
+	ByBoundary Layer = "permissions boundary"
+	ByNothing  Layer = "no policy"
+)
+
+// A Decision says whether and why.
+type Decision struct {
+	Allowed  bool
+	Explicit bool // refused by a Deny statement
+	Layer    Layer
+	// Policy, Sid, Statement (counted from 1) and Line name the statement that
+	// decided, or that came nearest; zero where there is none.
+	Policy    string
+	Sid       string
+	Statement int
+	Line      int
+	// Missing are condition keys that were asked for and not in the request.
+	Missing []string
+	// Reason is a slug of the catalogue; empty when allowed.
+	Reason string
+	// Detail says in one sentence what differed: the key, its value, what was
+	// wanted.
+	Detail string
+	// Change is the smallest change that would allow, in one sentence.
+	Change string
+	// Message is AWS's own denial text, without the code.
+	Message string
+}

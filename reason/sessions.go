@@ -1,0 +1,6 @@
+package reason
+
+// sessions: a CreateSession refused for its anchor, profile, role, CRL or parameters.
+func sessions() []Reason {
+	return []Reason{}
+}
