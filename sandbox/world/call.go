@@ -1,6 +1,7 @@
 package world
 
 import (
+	"fmt"
 	"net/http"
 	"time"
 
@@ -45,8 +46,9 @@ type Session struct {
 	TransitiveTags []string
 	SourceIdentity string
 	Policies       []string // documents of session policies
-	ManagedARNs    []string
-	AnchorARN      string // for Roles Anywhere
+	ManagedARNs    []string // of managed policies as session policies
+	AnchorARN      string   // for Roles Anywhere
+	Chained        bool     // by a session; at most an hour long
 	Issued         time.Time
 	Expires        time.Time
 }
@@ -67,41 +69,10 @@ type Refusal struct {
 
 func (e *Refusal) Error() string { return e.Code + ": " + e.Message }
 
-// A Decision is the record of one call: who, what, which statement, why.
-type Decision struct {
-	Time      time.Time       `json:"time"`
-	RequestID string          `json:"requestId"`
-	Service   string          `json:"service"`
-	Operation string          `json:"operation"`
-	Region    string          `json:"region,omitempty"`
-	Caller    string          `json:"caller,omitempty"` // ARN, or certificate subject
-	AccessKey string          `json:"accessKeyId,omitempty"`
-	Status    int             `json:"status"`
-	Allowed   bool            `json:"allowed"`
-	Code      string          `json:"code,omitempty"`
-	Message   string          `json:"message,omitempty"`
-	Reason    string          `json:"reason,omitempty"`
-	Detail    string          `json:"detail,omitempty"`
-	Mend      string          `json:"mend,omitempty"`
-	Checks    []policyOutcome `json:"checks,omitempty"`
-	// Issued is the access key id that this call gave out.
-	Issued string `json:"issued,omitempty"`
-	// NotAWS lists what made this call differ from AWS by the world's own
-	// options: a shortened session, a set clock, a fault.
-	NotAWS []string `json:"notAws,omitempty"`
-}
-
-// policyOutcome is one authorization that a call needed.
-type policyOutcome struct {
-	Action    string   `json:"action"`
-	Resource  string   `json:"resource"`
-	Allowed   bool     `json:"allowed"`
-	Layer     string   `json:"layer"`
-	Policy    string   `json:"policy,omitempty"`
-	Sid       string   `json:"sid,omitempty"`
-	Statement int      `json:"statement,omitempty"`
-	Missing   []string `json:"missing,omitempty"`
-	Reason    string   `json:"reason,omitempty"`
-	Detail    string   `json:"detail,omitempty"`
-	Change    string   `json:"change,omitempty"`
+func invalidToken(slug, format string, args ...any) *Refusal {
+	return &Refusal{
+		Slug: slug, Code: "InvalidClientTokenId", Status: 403,
+		Message: "The security token included in the request is invalid.",
+		Detail:  fmt.Sprintf(format, args...),
+	}
 }

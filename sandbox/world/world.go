@@ -1,14 +1,21 @@
 // Package world is what the sandbox knows: accounts and all that is in them,
 // the clock, the faults asked for, and the record of every decision. Services
 // read and change it under its lock and answer in their own protocols.
+//
+// Locking: Account, Bucket and everything reached through Accounts need Lock
+// or RLock held by the caller; Identify, Seal, Authorize, AssumeRole and Record
+// take it themselves and must be called without it. Documents are never
+// changed once parsed, so pointers to them may leave the lock.
 package world
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
-
-	"daypass.dev/policy"
 )
+
+// DefaultRegion is the region of a world that names none.
+const DefaultRegion = "us-east-1"
 
 // A World is one sandbox's whole state. Services hold Lock (or RLock) while
 // they touch Accounts; neither is held while a signature is checked, a policy
@@ -16,9 +23,21 @@ import (
 type World struct {
 	sync.RWMutex
 	Accounts map[string]*Account // :: account id → account
+	// Region is where things are that name no region of their own.
+	Region string
 	// SessionsLife shortens every session, so that tests see several lives of
 	// a credential; zero: as AWS. Marked in each decision.
 	SessionsLife time.Duration
+
+	offset atomic.Int64 // of the world's clock from the machine's, nanoseconds
+	seal   sealer
+	log    decisionLog
+	faults faultSet
+}
+
+// New returns a world without any account, with a sealing key of its own.
+func New() *World {
+	return &World{Accounts: map[string]*Account{}, Region: DefaultRegion}
 }
 
 // An Account holds everything that belongs to one AWS account. Maps are keyed
@@ -35,125 +54,49 @@ type Account struct {
 	Buckets  map[string]*Bucket // :: name; names are global, see World.Bucket
 }
 
-// A Role is an IAM role. ID changes when a role is made anew, so that old
-// sessions are refused.
-type Role struct {
-	Name, Path, ARN, ID string
-	Description         string
-	Created             time.Time
-	MaxSession          time.Duration
-	Trust               *policy.Document
-	Inline              map[string]*policy.Document // :: policy name
-	Attached            []string                    // ARNs of managed policies
-	Boundary            string                      // ARN; empty: none
-	Tags                map[string]string
+// AddAccount makes an empty account, or returns the one that is there.
+func (w *World) AddAccount(id string) *Account {
+	if a := w.Accounts[id]; a != nil {
+		return a
+	}
+	a := &Account{
+		ID: id, Roles: map[string]*Role{}, Users: map[string]*User{}, Policies: map[string]*Policy{},
+		Anchors: map[string]*Anchor{}, Profiles: map[string]*Profile{}, CRLs: map[string]*CRL{},
+		Subjects: map[string]*Subject{}, Buckets: map[string]*Bucket{},
+	}
+	w.Accounts[id] = a
+	return a
 }
 
-// A User is an IAM user with access keys.
-type User struct {
-	Name, Path, ARN, ID string
-	Created             time.Time
-	Inline              map[string]*policy.Document
-	Attached            []string
-	Boundary            string
-	Tags                map[string]string
-	Keys                []AccessKey
+// Account returns an account, nil if there is none.
+func (w *World) Account(id string) *Account { return w.Accounts[id] }
+
+// Bucket finds a bucket by its global name; nil, nil if there is none.
+func (w *World) Bucket(name string) (*Account, *Bucket) {
+	for _, a := range w.Accounts {
+		if b := a.Buckets[name]; b != nil {
+			return a, b
+		}
+	}
+	return nil, nil
 }
 
-// An AccessKey is a user's long-term key.
-type AccessKey struct {
-	ID, Secret string
-	Inactive   bool
-	Created    time.Time
+// Role finds a role by its ARN, path included; nil if there is none.
+func (w *World) Role(arn string) *Role {
+	account, name := roleARNParts(arn)
+	a := w.Accounts[account]
+	if a == nil || a.Roles[name] == nil || a.Roles[name].ARN != arn {
+		return nil
+	}
+	return a.Roles[name]
 }
 
-// A Policy is a customer-managed policy.
-type Policy struct {
-	Name, Path, ARN, ID string
-	Created             time.Time
-	Versions            []PolicyVersion // the first is the oldest
-	Default             string
-}
+// Now is the world's time, to which every signature, certificate and session
+// is held.
+func (w *World) Now() time.Time { return time.Now().Add(time.Duration(w.offset.Load())).UTC() }
 
-// A PolicyVersion is one version of a managed policy.
-type PolicyVersion struct {
-	ID       string
-	Document *policy.Document
-	Created  time.Time
-}
+// SetTime sets the world's clock, which then runs on.
+func (w *World) SetTime(t time.Time) { w.offset.Store(int64(time.Until(t))) }
 
-// An Anchor is a Roles Anywhere trust anchor.
-type Anchor struct {
-	ID, ARN, Region, Name string
-	Type                  string // CERTIFICATE_BUNDLE or AWS_ACM_PCA
-	Bundle                string // PEM
-	PrivateCA             string // ARN
-	Disabled              bool
-	Created, Updated      time.Time
-	Tags                  map[string]string
-}
-
-// A Profile is a Roles Anywhere profile.
-type Profile struct {
-	ID, ARN, Region, Name     string
-	RoleARNs                  []string
-	ManagedPolicies           []string
-	SessionPolicy             *policy.Document
-	Duration                  time.Duration
-	AcceptSessionName         bool
-	RequireInstanceProperties bool
-	Disabled                  bool
-	Mappings                  map[string][]string // :: certificate field → specifiers
-	Created, Updated          time.Time
-	CreatedBy                 string
-	Tags                      map[string]string
-}
-
-// A CRL is a certificate revocation list imported for one anchor.
-type CRL struct {
-	ID, ARN, Region, Name, AnchorARN string
-	Data                             []byte // PEM or DER as imported
-	Disabled                         bool
-	Created, Updated                 time.Time
-	Tags                             map[string]string
-}
-
-// A Subject is what Roles Anywhere remembers of an X.509 subject.
-type Subject struct {
-	ID, ARN, Region, Name string
-	Created, LastSeen     time.Time
-	Credentials           []SubjectCredential
-	Properties            []InstanceProperties
-}
-
-// A SubjectCredential is one certificate that a subject has shown.
-type SubjectCredential struct {
-	Serial, Issuer, PEM string
-	Seen                time.Time
-	Failed              bool
-}
-
-// InstanceProperties are one set that a subject has sent.
-type InstanceProperties struct {
-	Seen   time.Time
-	Failed bool
-	Values map[string]string
-}
-
-// A Bucket is an S3 bucket with its objects.
-type Bucket struct {
-	Name, Region, Account string
-	Created               time.Time
-	Policy                *policy.Document
-	Objects               map[string]*Object // :: key
-}
-
-// An Object is an S3 object.
-type Object struct {
-	Data        []byte
-	ContentType string
-	ETag        string
-	Modified    time.Time
-	Metadata    map[string]string // :: lower-case name without x-amz-meta-
-	Checksums   map[string]string // :: header name → value
-}
+// Advance moves the world's clock by d.
+func (w *World) Advance(d time.Duration) { w.offset.Add(int64(d)) }

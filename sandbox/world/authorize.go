@@ -1,0 +1,137 @@
+package world
+
+import (
+	"fmt"
+	"time"
+
+	"daypass.dev/policy"
+)
+
+const timeLayout = time.RFC3339
+
+// An Access is one thing that a caller needs to be allowed to do.
+type Access struct {
+	Action   string // "s3:GetObject"
+	Resource string // an ARN, or "*"
+	// ResourceAccount owns the resource; empty: the caller's account.
+	ResourceAccount string
+	// ResourcePolicy is the resource's own; nil: it has none.
+	ResourcePolicy *policy.Named
+	// Context holds the service's condition keys; the call's own are added.
+	Context policy.Context
+}
+
+// Authorize decides whether the call's caller may, by every policy that
+// applies to it now, and records the check in the call's decision. The error
+// is a *Refusal, AccessDenied in AWS's words.
+func (c *Call) Authorize(a Access) error {
+	return c.authorize(c.Caller, a, nil)
+}
+
+func (c *Call) authorize(who policy.Principal, a Access, refusal func(policy.Decision) *Refusal) error {
+	ctx := policy.Context{}
+	for _, from := range []policy.Context{c.Context, a.Context} {
+		for k, v := range from {
+			ctx[k] = v
+		}
+	}
+	owner := a.ResourceAccount
+	if owner == "" {
+		owner = who.Account
+	}
+	if owner != "" {
+		ctx["aws:ResourceAccount"] = policy.Values{List: []string{owner}}
+	}
+	policies := c.World.policies(who, c.Session)
+	policies.Resource = a.ResourcePolicy
+	d := policy.Evaluate(policy.Request{
+		Principal: who, Action: a.Action, Resource: a.Resource,
+		ResourceAccount: a.ResourceAccount, Context: ctx,
+	}, policies)
+	c.check(a, d)
+	if d.Allowed {
+		return nil
+	}
+	if refusal != nil {
+		return refusal(d)
+	}
+	return &Refusal{
+		Slug: d.Reason, Code: "AccessDenied", Message: d.Message, Status: 403,
+		Detail: d.Detail, Mend: d.Change,
+	}
+}
+
+func (c *Call) check(a Access, d policy.Decision) {
+	if c.Decision == nil {
+		return
+	}
+	c.Decision.Checks = append(c.Decision.Checks, Check{
+		Action: a.Action, Resource: a.Resource, Allowed: d.Allowed, Layer: string(d.Layer),
+		Policy: d.Policy, Sid: d.Sid, Statement: d.Statement, Missing: d.Missing,
+		Reason: d.Reason, Detail: d.Detail, Change: d.Change,
+	})
+}
+
+// policies collects what applies to a principal on its own side.
+func (w *World) policies(p policy.Principal, s *Session) policy.Policies {
+	w.RLock()
+	defer w.RUnlock()
+	a := w.Accounts[p.Account]
+	if a == nil {
+		return policy.Policies{}
+	}
+	switch p.Kind {
+	case policy.User:
+		if u := a.Users[p.Name]; u != nil && u.ID == p.ID {
+			return w.holderPolicies("user "+u.Name, u.Inline, u.Attached, u.Boundary)
+		}
+	case policy.RoleSession:
+		if s == nil {
+			return policy.Policies{}
+		}
+		if r := a.Roles[s.RoleName]; r != nil && r.ID == s.RoleID {
+			all := w.holderPolicies("role "+r.Name, r.Inline, r.Attached, r.Boundary)
+			all.Session = w.sessionPolicies(s)
+			return all
+		}
+	}
+	return policy.Policies{}
+}
+
+func (w *World) holderPolicies(holder string, inline map[string]*policy.Document, attached []string, boundary string) policy.Policies {
+	var all policy.Policies
+	for _, name := range sortedKeys(inline) {
+		all.Identity = append(all.Identity, policy.Named{Name: "inline policy " + name + " of " + holder, Document: inline[name]})
+	}
+	for _, arn := range attached {
+		all.Identity = append(all.Identity, w.managed(arn))
+	}
+	if boundary != "" {
+		b := w.managed(boundary)
+		all.Boundary = &b
+	}
+	return all
+}
+
+// managed finds a managed policy's default version; one that is gone allows
+// nothing.
+func (w *World) managed(arn string) policy.Named {
+	return policy.Named{Name: "managed policy " + arn, Document: w.ManagedPolicy(arn)}
+}
+
+// sessionPolicies are nil for a session without any, and otherwise hold at
+// least one document.
+func (w *World) sessionPolicies(s *Session) []policy.Named {
+	var all []policy.Named
+	for i, text := range s.Policies {
+		doc, err := policy.Parse(policy.Identity, text)
+		if err != nil {
+			doc = nil
+		}
+		all = append(all, policy.Named{Name: fmt.Sprintf("session policy %d of %s", i+1, s.Name), Document: doc})
+	}
+	for _, arn := range s.ManagedARNs {
+		all = append(all, w.managed(arn))
+	}
+	return all
+}
