@@ -65,6 +65,9 @@ type Refusal struct {
 	// caller, only recorded.
 	Detail string
 	Mend   string // overrides the catalogue's; empty: the catalogue's
+	// Fields are further elements of an S3 error, in order: name, value. Other
+	// protocols leave them out.
+	Fields [][2]string
 }
 
 func (e *Refusal) Error() string { return e.Code + ": " + e.Message }
