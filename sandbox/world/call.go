@@ -68,6 +68,8 @@ type Refusal struct {
 	// Fields are further elements of an S3 error, in order: name, value. Other
 	// protocols leave them out.
 	Fields [][2]string
+	// Header goes with the answer; nil: none.
+	Header http.Header
 }
 
 func (e *Refusal) Error() string { return e.Code + ": " + e.Message }
