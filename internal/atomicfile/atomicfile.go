@@ -10,7 +10,24 @@ import (
 // never a part, even when the process is killed. The file gets exactly mode
 // perm, whatever the umask. Its folder must exist. Where path is a symbolic
 // link, the link itself is replaced.
-func Write(path string, data []byte, perm os.FileMode) (err error) {
+func Write(path string, data []byte, perm os.FileMode) error {
+	return write(path, data, perm, os.Rename)
+}
+
+// Create is Write for a file that must not be there yet: where path exists,
+// whatever it is, the error is fs.ErrExist and nothing has changed. It needs a
+// file system with hard links.
+func Create(path string, data []byte, perm os.FileMode) error {
+	return write(path, data, perm, func(temp, path string) error {
+		if err := os.Link(temp, path); err != nil {
+			return err
+		}
+		return os.Remove(temp)
+	})
+}
+
+// write writes a file beside path and has place put it there.
+func write(path string, data []byte, perm os.FileMode, place func(temp, path string) error) (err error) {
 	dir, name := filepath.Split(path)
 	if dir == "" {
 		dir = "."
@@ -37,5 +54,5 @@ func Write(path string, data []byte, perm os.FileMode) (err error) {
 	if err = f.Close(); err != nil {
 		return err
 	}
-	return os.Rename(f.Name(), path)
+	return place(f.Name(), path)
 }
