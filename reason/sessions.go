@@ -1,6 +1,155 @@
 package reason
 
-// sessions: a CreateSession refused for its anchor, profile, role, CRL or parameters.
+const (
+	invalid      = "ValidationException"
+	unassumable  = "Unable to assume role for %s."
+	badSignature = "Invalid signature"
+)
+
+// sessions: a CreateSession refused for its signature, parameters, anchor, CRL,
+// profile or role, and what the control plane of Roles Anywhere refuses.
+// Messages that AWS's users have not reported are empty.
 func sessions() []Reason {
-	return []Reason{}
+	return append(sessionSignatures(), append(sessionSubjects(), anywhereControl()...)...)
+}
+
+func sessionSignatures() []Reason {
+	return []Reason{
+		{"x509-authorization", denied, "",
+			"the Authorization header is missing or is not ALGORITHM Credential=SERIAL/DATE/REGION/rolesanywhere/aws4_request, SignedHeaders=…, Signature=HEX",
+			"send the header in that form, the certificate's serial number in decimal"},
+		{"x509-algorithm", denied, "",
+			"the signing algorithm does not exist or does not fit the leaf's key",
+			"use AWS4-X509-RSA-SHA256 with an RSA key and AWS4-X509-ECDSA-SHA256 with an EC key"},
+		{"x509-mldsa", "NotImplemented", "",
+			"AWS4-X509-MLDSA is not implemented in the sandbox, though AWS has it",
+			"use an RSA or EC certificate with the sandbox"},
+		{"x509-header", denied, "",
+			"X-Amz-X509 is missing, stands twice, or is not one DER certificate in base64 on one line",
+			"send the leaf's DER in standard base64, without line breaks"},
+		{"x509-chain-header", denied, "",
+			"X-Amz-X509-Chain stands twice or is not DER certificates in base64, joined by commas",
+			"send each intermediate's DER in standard base64, joined by single commas"},
+		{"x509-unsigned-header", denied, "",
+			"a header that must be signed is not among SignedHeaders",
+			"sign content-type, host, x-amz-date, x-amz-x509 and, if sent, x-amz-x509-chain"},
+		{"x509-date", denied, "",
+			"X-Amz-Date is missing or is not of the form 20060102T150405Z",
+			"send the time of signing in UTC in that form"},
+		{"x509-scope", denied, badSignature,
+			"the credential scope names another day, region or service than the request",
+			"sign for the day of X-Amz-Date, the region of the endpoint, and rolesanywhere"},
+		{"x509-clock", denied, badSignature,
+			"the request was signed more than 15 minutes before or after AWS's time",
+			"set the machine's clock"},
+		{"x509-serial", denied, badSignature,
+			"the serial number in Credential is not the leaf's",
+			"send the serial number of the leaf in X-Amz-X509, in decimal"},
+		{"x509-signature", denied, badSignature,
+			"the signature does not verify with the leaf's key",
+			"check that key and leaf belong together, and that nothing changes the request on its way"},
+		{"leaf-serial", denied, "",
+			"the leaf's serial number is longer than 20 octets and cannot name a session",
+			"issue it with a serial number of at most 20 octets"},
+		{"session-body", invalid, "",
+			"the body is not one JSON object whose members have the types that CreateSession takes",
+			"send one JSON object; durationSeconds is a whole number, instanceProperties maps strings to strings"},
+		{"session-parameter", invalid, "",
+			"one of profileArn, roleArn and trustAnchorArn is missing or stands twice with different values",
+			"send each once, in the query or in the body"},
+		{"session-arn", invalid, "",
+			"profileArn, roleArn or trustAnchorArn is not the ARN of such a thing",
+			"copy the ARN from the trust anchor, profile or role"},
+		{"session-duration", invalid, "",
+			"durationSeconds is not from 900 to 43200",
+			"ask for 15 minutes to 12 hours, or leave it out"},
+		{"session-name", invalid, "",
+			"roleSessionName is not 2 to 64 letters, digits and characters of =,.@_+-",
+			"shorten it, and replace other characters"},
+		{"session-properties", invalid, "",
+			"instanceProperties has more than 50 members, or one whose name or value is not 1 to 200 characters long",
+			"send fewer or shorter properties"},
+	}
+}
+
+func sessionSubjects() []Reason {
+	return []Reason{
+		{"anchor-unknown", denied, "Specified Trust Anchor wasn't found.",
+			"no such trust anchor exists in that account and region",
+			"check account, region and id of the trust anchor's ARN"},
+		{"anchor-region", denied, "Specified Trust Anchor wasn't found.",
+			"the trust anchor is in another region than the endpoint",
+			"call the endpoint of the trust anchor's region"},
+		{"anchor-disabled", denied, "Trust anchor is disabled",
+			"the trust anchor is disabled, as it is when created without enabled",
+			"enable it: aws rolesanywhere enable-trust-anchor"},
+		{"anchor-type", "NotImplemented", "",
+			"the sandbox has no AWS Private CA to read this trust anchor's certificate from",
+			"use a trust anchor of type CERTIFICATE_BUNDLE with the sandbox"},
+		{"certificate-revoked", denied, "Certificate revoked",
+			"the certificate stands on an enabled revocation list of the trust anchor",
+			"issue a new certificate; if it was revoked by mistake, import a new list"},
+		{"crl-signature", invalid, "",
+			"the revocation list is not signed by the CA that it names as its issuer",
+			"make the list again with that CA's key"},
+		{"profile-unknown", denied, "Invalid or empty profile provided.",
+			"no such profile exists in that account and region",
+			"check account, region and id of the profile's ARN"},
+		{"profile-elsewhere", denied, "Invalid or empty profile provided.",
+			"the profile is in another account or region than the trust anchor",
+			"use a profile beside the trust anchor"},
+		{"profile-disabled", denied, "Profile is disabled",
+			"the profile is disabled, as it is when created without enabled",
+			"enable it: aws rolesanywhere enable-profile"},
+		{"profile-role", denied, "Requested Role isn't one of those listed in the Profile",
+			"the role is not in the profile's list",
+			"add the role's ARN to the profile, path included"},
+		{"profile-properties", denied, "",
+			"the profile requires instanceProperties and none were sent",
+			"send instanceProperties, or take requireInstanceProperties off the profile"},
+		{"profile-session-name", denied, "Not authorized to set roleSessionName.",
+			"roleSessionName was sent and the profile does not accept it",
+			"leave it out, or set acceptRoleSessionName on the profile"},
+		{"role-elsewhere", denied, unassumable,
+			"the role is in another account than the trust anchor",
+			"use a role beside the trust anchor, and assume the other one from it"},
+		{"role-unknown", denied, unassumable,
+			"the role does not exist",
+			"check name and path of the role; a deleted role stays in the profile's list"},
+		{"role-duration", denied, unassumable + " The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
+			"the session would be longer than the role's MaxSessionDuration allows",
+			"ask for less, lower the profile's durationSeconds, or raise MaxSessionDuration"},
+		{"source-identity", denied, unassumable,
+			"the leaf's common name cannot be a source identity",
+			"issue it with a common name of at most 64 letters, digits, spaces and characters of _.:/=+-@"},
+	}
+}
+
+func anywhereControl() []Reason {
+	return []Reason{
+		{"anywhere-operation", "NotImplemented", "",
+			"the sandbox does not have this operation or member of Roles Anywhere",
+			"leave it out, or try it on AWS"},
+		{"anywhere-body", invalid, "",
+			"the body is not one JSON object whose members have the types of the operation",
+			"send it with an SDK or the AWS CLI"},
+		{"anywhere-parameter", invalid, "",
+			"a member is missing, too long, or not of the form that it must have",
+			"see the member's limits in the API reference of Roles Anywhere"},
+		{"anywhere-missing", "ResourceNotFoundException", "",
+			"no such trust anchor, profile, CRL or subject exists in that account and region",
+			"check account, region and id"},
+		{"anywhere-tags", "TooManyTagsException", "",
+			"the resource would have more than 200 tags",
+			"remove tags first"},
+		{"anywhere-limit", invalid, "",
+			"the account or trust anchor has as many of these as Roles Anywhere allows",
+			"delete one first"},
+		{"pass-role-elsewhere", denied, "Cross-account pass role is not allowed.",
+			"a role of another account cannot be passed to Roles Anywhere",
+			"list only roles of the profile's own account"},
+		{"crl-unreadable", invalid, "",
+			"the data is not one X.509 certificate revocation list in PEM or DER",
+			"make it with the CA: openssl ca -gencrl, or daypassctl pki crl"},
+	}
 }
