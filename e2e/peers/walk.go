@@ -1,0 +1,64 @@
+package peers
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// MaySkip reports whether a peer may be absent: anywhere but in CI, and there
+// if skips.txt names it.
+func MaySkip(name string) bool {
+	return os.Getenv("CI") != "true" || slices.Contains(strings.Fields(allowed), name)
+}
+
+// Walk provides what a page of documentation uses, judged by the commands
+// that its text names, and returns the environment to run it in: our programs
+// first on PATH, a home of its own, and no AWS setting of the user's.
+func Walk(ctx context.Context, text string, progress func(string)) ([]string, error) {
+	bin, err := Cache("bin")
+	if err != nil {
+		return nil, err
+	}
+	progress("building daypass and daypassctl")
+	if err := Daypass(ctx, bin); err != nil {
+		return nil, err
+	}
+	path := []string{bin}
+	var env []string
+	if strings.Contains(text, "$ aws ") || strings.Contains(text, "$(aws ") {
+		cli, err := AWSCLI(ctx)
+		if err != nil {
+			return nil, err
+		}
+		path = append(path, filepath.Dir(cli))
+	}
+	tools := map[string]string{"openssl": "openssl"}
+	if strings.Contains(text, "jq ") {
+		tools["jq"] = "jq"
+	}
+	if err := Packages(ctx, tools); err != nil {
+		return nil, err
+	}
+	if strings.Contains(text, "$ podman ") {
+		progress("looking for a container engine")
+		engine, err := Podman(ctx, progress)
+		if err != nil {
+			return nil, err
+		}
+		if err := Works(ctx, engine); err != nil {
+			return nil, err
+		}
+		env = append(env, engine...)
+	}
+	home, err := Cache("home")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(home, 0o700); err != nil {
+		return nil, err
+	}
+	return append(env, "PATH="+strings.Join(append(path, os.Getenv("PATH")), ":"), "HOME="+home, "LANG=C.UTF-8"), nil
+}
