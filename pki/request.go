@@ -1,0 +1,216 @@
+package pki
+
+import (
+	"crypto"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxRequest is the most bytes of a certificate request.
+const maxRequest = 64 << 10
+
+// A RefusedError says why a CA does not issue or sign: the reason's slug and
+// what was found. The catalogue has the mend.
+type RefusedError struct {
+	Slug   string
+	Detail string
+}
+
+func (e *RefusedError) Error() string { return e.Detail }
+
+func refuse(slug, format string, args ...any) error {
+	return &RefusedError{slug, fmt.Sprintf(format, args...)}
+}
+
+// A Leaf is what to certify.
+type Leaf struct {
+	// Subject has at most one value each of C, ST, L, O, OU and CN, and at least
+	// one of them; its ExtraNames are refused.
+	Subject pkix.Name
+	// URI and DNSNames become subject alternative names. Roles Anywhere sees the
+	// first of each type only, hence one URI; empty: none.
+	URI      string
+	DNSNames []string
+	// PublicKey is RSA of 2048 to 8192 bits or EC on P-256, P-384 or P-521.
+	PublicKey crypto.PublicKey
+	// Lifetime counts from now and must end before the CA does.
+	Lifetime time.Duration
+}
+
+// FromRequest takes key and names from a PEM certificate request, which may
+// come from an enemy: it must be signed by its own key, must not ask to become
+// a CA, and must not ask for names beyond those of Leaf. All other extensions
+// that it asks for are ignored. Whether the asker may have these names is for
+// the caller to judge. Errors are *RefusedError. Lifetime is left zero.
+func FromRequest(data []byte) (Leaf, error) {
+	r, err := parseRequest(data)
+	if err != nil {
+		return Leaf{}, err
+	}
+	if err := checkKey(r.PublicKey); err != nil {
+		return Leaf{}, err // before a huge key is put to work
+	}
+	if err := r.CheckSignature(); err != nil {
+		return Leaf{}, refuse("request-signature", "the request is not signed by its own key")
+	}
+	if err := refuseCA(r); err != nil {
+		return Leaf{}, err
+	}
+	if len(r.EmailAddresses)+len(r.IPAddresses) > 0 {
+		return Leaf{}, refuse("request-names", "the request asks for e-mail or IP addresses as subject alternative names")
+	}
+	if len(r.URIs) > 1 {
+		return Leaf{}, refuse("request-names", "the request asks for %d URIs", len(r.URIs))
+	}
+	leaf := Leaf{DNSNames: r.DNSNames, PublicKey: r.PublicKey}
+	if leaf.Subject, err = onlyKnown(r.Subject); err != nil {
+		return Leaf{}, err
+	}
+	if len(r.URIs) == 1 {
+		leaf.URI = r.URIs[0].String()
+	}
+	return leaf, leaf.checkNames()
+}
+
+// onlyKnown refuses a Subject with attributes that would get lost.
+func onlyKnown(n pkix.Name) (pkix.Name, error) {
+	kept := pkix.Name{Country: n.Country, Province: n.Province, Locality: n.Locality,
+		Organization: n.Organization, OrganizationalUnit: n.OrganizationalUnit, CommonName: n.CommonName}
+	seen := map[string]bool{}
+	for _, a := range n.Names {
+		name := attributeName(a.Type)
+		switch name {
+		case "C", "ST", "L", "O", "OU", "CN":
+		default:
+			return kept, refuse("request-names", "the request asks for the attribute %s", a.Type)
+		}
+		if seen[name] {
+			return kept, refuse("request-names", "the request asks for %s twice", name)
+		}
+		seen[name] = true
+	}
+	return kept, nil
+}
+
+// refuseCA looks at the extensions asked for, which are never copied.
+func refuseCA(r *x509.CertificateRequest) error {
+	for _, ext := range r.Extensions {
+		switch {
+		case ext.Id.Equal(asn1.ObjectIdentifier{2, 5, 29, 19}):
+			var c struct {
+				IsCA    bool `asn1:"optional"`
+				PathLen int  `asn1:"optional"`
+			}
+			if _, err := asn1.Unmarshal(ext.Value, &c); err != nil || c.IsCA {
+				return refuse("request-asks-for-ca", "the request asks for basicConstraints CA:TRUE")
+			}
+		case ext.Id.Equal(asn1.ObjectIdentifier{2, 5, 29, 15}):
+			var bits asn1.BitString
+			if _, err := asn1.Unmarshal(ext.Value, &bits); err != nil || bits.At(5) == 1 || bits.At(6) == 1 {
+				return refuse("request-asks-for-ca", "the request asks for keyUsage keyCertSign or cRLSign")
+			}
+		}
+	}
+	return nil
+}
+
+// checkKey is stricter than AWS, which states no sizes.
+func checkKey(key crypto.PublicKey) error {
+	v, detail := keyType(nil, &x509.Certificate{PublicKey: key})
+	if v == Pass {
+		v, detail = keySize(nil, &x509.Certificate{PublicKey: key})
+	}
+	if v != Pass {
+		return refuse("request-key", "the key is %s", detail)
+	}
+	if k, ok := key.(*rsa.PublicKey); ok && k.E < 65537 {
+		return refuse("request-key", "the RSA key's exponent is %d", k.E)
+	}
+	return nil
+}
+
+// checkNames refuses names that would not make one clear identity.
+func (l Leaf) checkNames() error {
+	names := subjectValues(l.Subject)
+	if len(l.Subject.ExtraNames) > 0 {
+		return refuse("request-names", "the Subject has further attributes")
+	}
+	total := 0
+	for _, n := range names {
+		if total += len(n.values); len(n.values) > 1 {
+			return refuse("request-names", "the Subject has %s twice", n.name)
+		}
+		for _, v := range n.values {
+			if err := checkValue(n.name, v); err != nil {
+				return err
+			}
+		}
+	}
+	if total == 0 {
+		return refuse("request-names", "the Subject is empty")
+	}
+	return l.checkAlternatives()
+}
+
+// checkAlternatives holds URIs to what becomes a session tag.
+func (l Leaf) checkAlternatives() error {
+	if l.URI != "" {
+		if u, err := url.Parse(l.URI); err != nil || u.Scheme == "" || u.Host == "" || u.String() != l.URI {
+			return refuse("request-names", "the URI %s is not an absolute URI with a host, in its usual form", plain(l.URI))
+		}
+		if !tagValue(l.URI) {
+			return refuse("request-names", "the URI %s has more than %d characters or such that no session tag holds", plain(l.URI), maxTagValue)
+		}
+	}
+	for _, name := range l.DNSNames {
+		if name == "" || len(name) > 253 || strings.ContainsFunc(name, notInHost) {
+			return refuse("request-names", "%s is no DNS name", plain(name))
+		}
+	}
+	return nil
+}
+
+func notInHost(r rune) bool {
+	return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-._*", r)
+}
+
+func subjectValues(n pkix.Name) []named {
+	cn := []string{n.CommonName}
+	if n.CommonName == "" {
+		cn = nil
+	}
+	return []named{
+		{"C", n.Country}, {"ST", n.Province}, {"L", n.Locality},
+		{"O", n.Organization}, {"OU", n.OrganizationalUnit}, {"CN", cn},
+	}
+}
+
+// checkValue keeps to the bounds of X.520: 2 letters for C, 128 characters for
+// ST and L, 64 for the others.
+func checkValue(name, v string) error {
+	limit := 64
+	switch name {
+	case "C":
+		limit = 2
+	case "ST", "L":
+		limit = 128
+	}
+	n := utf8.RuneCountInString(v)
+	switch {
+	case n == 0 || n > limit:
+		return refuse("request-names", "%s has %d characters, allowed are 1 to %d", name, n, limit)
+	case name == "C" && n != limit:
+		return refuse("request-names", "C is not a code of two letters")
+	case !utf8.ValidString(v) || strings.ContainsFunc(v, unicode.IsControl):
+		return refuse("request-names", "%s has control characters", name)
+	}
+	return nil
+}
