@@ -9,8 +9,14 @@ import (
 	"daypass.dev/sandbox/world"
 )
 
-// Missing is the slug for a request without any authentication.
-const Missing = "authentication-missing"
+// Slugs that callers need by name: for a request without any authentication,
+// and for New, to phrase what they find when they look up a key.
+const (
+	Missing      = "authentication-missing"
+	UnknownKey   = "access-key-unknown"
+	InvalidToken = "session-token-invalid"
+	Expired      = "session-expired"
+)
 
 // A Protocol decides how a refusal is phrased.
 type Protocol int

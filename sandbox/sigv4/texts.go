@@ -100,12 +100,12 @@ func texts() map[string]said {
 		"signature-not-yet":  {query: mismatched("Signature not yet current: %[1]s is still later than %[2]s (%[3]s + 15 min.)"), s3: skewed, presigned: denied("Request is not valid yet")},
 		"presign-expired":    onlyS3(denied("Request has expired")),
 
-		"access-key-unknown":    unknownKey,
+		UnknownKey:              unknownKey,
 		"access-key-inactive":   unknownKey,
 		"session-token-missing": unknownKey,
-		"session-token-invalid": badToken,
+		InvalidToken:            badToken,
 		"session-role-gone":     badToken,
-		"session-expired": {query: text{"ExpiredToken", 403, "The security token included in the request is expired"},
+		Expired: {query: text{"ExpiredToken", 403, "The security token included in the request is expired"},
 			s3: text{"ExpiredToken", 400, "The provided token has expired."}},
 
 		"payload-hash-missing": onlyS3(badRequest("Missing required header for this request: x-amz-content-sha256")),
