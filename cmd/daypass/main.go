@@ -16,6 +16,6 @@ func root() *cobra.Command {
 		Use:   "daypass",
 		Short: "short-lived AWS credentials for this workload",
 	}
-	c.AddCommand()
+	c.AddCommand(credentialProcess(), env(), version())
 	return c
 }

@@ -50,8 +50,8 @@ func Nof(hint, format string, args ...any) error {
 func Main(root *cobra.Command) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	root.SilenceErrors = true
-	root.SilenceUsage = true
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	prepare(root)
 	return Exit(root.ExecuteContext(ctx), root.Name(), os.Stderr)
 }
 

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"daypass.dev"
+	"daypass.dev/config"
+	"daypass.dev/exchange"
+	"daypass.dev/internal/cli"
+	"daypass.dev/proof"
+)
+
+// options are what every command that gets credentials is told.
+type options struct {
+	config.Settings
+	verbose   bool
+	logFormat string
+}
+
+// newOptions binds the options' flags to c, and those of the command's own.
+func newOptions(c *cobra.Command, more ...cli.Setting) *options {
+	o := &options{Settings: config.Defaults()}
+	o.bind(c, o.Table(), more)
+	return o
+}
+
+// newServeOptions is newOptions with the names that sidecars know.
+func newServeOptions(c *cobra.Command, more ...cli.Setting) *options {
+	o := &options{Settings: config.Defaults()}
+	o.bind(c, o.ServeTable(), more)
+	return o
+}
+
+// exchange wires the call that all else is built on.
+func (o *options) exchange(log *slog.Logger) (*exchange.RolesAnywhere, *proof.KeyFiles, error) {
+	keys := o.Keys(log)
+	call, err := o.Exchange(keys)
+	return call, keys, said(err)
+}
+
+func (o *options) bind(c *cobra.Command, settings, more []cli.Setting) {
+	o.logFormat = "text"
+	cli.Bind(c, more...)
+	cli.Bind(c, settings...)
+	cli.Bind(c,
+		cli.Setting{Flag: "log-format", Arg: "FORMAT", Into: &o.logFormat, Help: "text or json, on standard error"},
+		cli.Setting{Flag: "verbose", Into: &o.verbose, Help: "log at debug level"})
+	c.Flags().Lookup("verbose").Shorthand = "v"
+}
+
+// logger writes to stderr; level is what a run without --verbose shows.
+func (o *options) logger(stderr io.Writer, level slog.Level) (*slog.Logger, error) {
+	if o.verbose {
+		level = slog.LevelDebug
+	}
+	to := &slog.HandlerOptions{Level: level}
+	switch o.logFormat {
+	case "text":
+		return slog.New(slog.NewTextHandler(stderr, to)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(stderr, to)), nil
+	}
+	return nil, cli.Usagef("", "--log-format: %q is neither text nor json", o.logFormat)
+}
+
+// said gives an error from getting credentials its hint and exit code: 2 for
+// settings and files that are wrong, 3 where AWS refused, 1 where trying again
+// may help.
+func said(err error) error {
+	var (
+		told    *cli.Error
+		input   *exchange.InputError
+		file    *proof.FileError
+		refused *daypass.Error
+	)
+	switch {
+	case err == nil || errors.As(err, &told):
+		return err
+	case errors.As(err, &input):
+		return &cli.Error{Err: err, Hint: input.Hint, Code: cli.Usage}
+	case errors.As(err, &file):
+		return &cli.Error{Err: err, Hint: file.Hint, Code: cli.Usage}
+	case errors.As(err, &refused):
+		code := cli.No
+		if refused.Temporary() {
+			code = cli.Failed
+		}
+		return &cli.Error{Err: err, Hint: refused.Hint, Code: code}
+	}
+	return fmt.Errorf("asking AWS for credentials: %w", err)
+}

@@ -1,0 +1,59 @@
+package config
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"daypass.dev/internal/cli"
+)
+
+// maxBundle bounds the CA bundle; Debian's whole list of public roots has 220 KB.
+const maxBundle = 4 << 20
+
+// client makes calls to AWS through HTTPS_PROXY, trusting the CA bundle alone
+// where one is given. Redirects and the time that one call may take are the
+// exchange's business; the timeouts here only end what is plainly stuck.
+func (s *Settings) client() (*http.Client, error) {
+	roots, err := s.roots()
+	if err != nil {
+		return nil, err
+	}
+	return &http.Client{Transport: &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
+		TLSClientConfig:       &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:   10 * time.Second,
+		ResponseHeaderTimeout: 20 * time.Second,
+		// The next call comes in half a credential's life.
+		DisableKeepAlives: true,
+	}}, nil
+}
+
+func (s *Settings) roots() (*x509.CertPool, error) {
+	if s.CABundle == "" {
+		return nil, nil
+	}
+	const hint = "name a readable PEM file with --ca-bundle, DAYPASS_CA_BUNDLE or AWS_CA_BUNDLE"
+	f, err := os.Open(s.CABundle)
+	if err != nil {
+		return nil, cli.Usagef(hint, "reading CA bundle: %w", err)
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxBundle+1))
+	if err != nil {
+		return nil, cli.Usagef(hint, "reading CA bundle: %w", err)
+	}
+	if len(text) > maxBundle {
+		return nil, cli.Usagef(hint, "reading CA bundle %s: larger than %d bytes", s.CABundle, maxBundle)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(text) {
+		return nil, cli.Usagef(hint, "reading CA bundle %s: no certificate in it", s.CABundle)
+	}
+	return roots, nil
+}

@@ -1,0 +1,176 @@
+// Package config turns settings, as flags and environment give them, into a
+// wired exchange. Its table is the one place where a setting's names, meaning
+// and default stand.
+package config
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"daypass.dev/exchange"
+	"daypass.dev/internal/cli"
+	"daypass.dev/proof"
+)
+
+// Settings say who the workload is and what it asks AWS for. Fill them through
+// Table, or by hand.
+type Settings struct {
+	// Proof flags: see proof.KeyFiles.
+	Certificate, PrivateKey, Intermediates string
+
+	// Exchange flags: see exchange.RolesAnywhere.
+	RoleARN, TrustAnchorARN, ProfileARN string
+	SessionDuration                     time.Duration
+	RoleSessionName                     string
+	Region, Endpoint                    string
+
+	// CABundle is a PEM file of the only roots trusted for AWS's endpoints;
+	// empty: the system's.
+	CABundle string
+
+	// WorkloadRegion is where the workload itself works, which may be another
+	// region than the trust anchor's. It shapes no call of ours.
+	WorkloadRegion string
+}
+
+// Defaults are what the settings hold before anything is given. An hour is
+// what aws_signing_helper asks for too; a profile may shorten it.
+func Defaults() Settings { return Settings{SessionDuration: time.Hour} }
+
+// Table lists the settings, pointing into s. Those that Exchange cannot do
+// without come back from Missing.
+func (s *Settings) Table() []cli.Setting {
+	return []cli.Setting{
+		{Flag: "certificate", Arg: "FILE", Into: &s.Certificate,
+			Help: "PEM file with the certificate, and perhaps its chain and key"},
+		{Flag: "private-key", Arg: "FILE", Into: &s.PrivateKey,
+			Help: "PEM file with the key, if it is not in the certificate's file"},
+		{Flag: "intermediates", Arg: "FILE", Into: &s.Intermediates,
+			Help: "PEM file with the certificates between the leaf and the trust anchor"},
+		{Flag: "role-arn", Arg: "ARN", Into: &s.RoleARN, Also: []string{"AWS_ROLE_ARN"},
+			Help: "the role to get credentials for"},
+		{Flag: "trust-anchor-arn", Arg: "ARN", Into: &s.TrustAnchorARN,
+			Help: "the Roles Anywhere trust anchor of the certificate's CA"},
+		{Flag: "profile-arn", Arg: "ARN", Into: &s.ProfileARN,
+			Help: "the Roles Anywhere profile that lists the role"},
+		{Flag: "session-duration", Arg: "SECONDS", Into: &s.SessionDuration,
+			Help: "life to ask for, 900 to 43200 seconds, or as 90m; the profile may shorten it"},
+		{Flag: "role-session-name", Arg: "NAME", Into: &s.RoleSessionName,
+			Help: "name of the session, if the profile accepts one"},
+		{Flag: "region", Arg: "REGION", Into: &s.Region,
+			Help: "the trust anchor's region, if its ARN is not to decide"},
+		{Flag: "endpoint", Arg: "URL", Into: &s.Endpoint,
+			Also: []string{"AWS_ENDPOINT_URL_ROLESANYWHERE", "AWS_ENDPOINT_URL"},
+			Help: "where to call Roles Anywhere instead of AWS's own address"},
+		{Flag: "ca-bundle", Arg: "FILE", Into: &s.CABundle, Also: []string{"AWS_CA_BUNDLE"},
+			Help: "PEM file with the only roots to trust for that address"},
+	}
+}
+
+// ServeTable is Table with the further names that sidecars after AWS's blog are
+// configured by, and the workload's region, which a metadata service tells.
+func (s *Settings) ServeTable() []cli.Setting {
+	more := map[string]string{
+		"role-arn":         "ROLE_ARN",
+		"trust-anchor-arn": "TRUST_ANCHOR_ARN",
+		"profile-arn":      "PROFILE_ARN",
+	}
+	table := s.Table()
+	for i, row := range table {
+		if name, ok := more[row.Flag]; ok {
+			table[i].Also = append(row.Also, name)
+		}
+	}
+	return append(table, cli.Setting{Into: &s.WorkloadRegion, Also: []string{"AWS_REGION", "AWS_DEFAULT_REGION"},
+		Help: "region to tell the workload, if it is not the trust anchor's"})
+}
+
+// SidecarDir is where sidecars after AWS's blog have their certificate.
+const SidecarDir = "/iamra"
+
+// UseSidecarFiles names tls.crt and tls.key in dir, if there is such a
+// directory and neither certificate nor key is named yet. The files may come
+// later.
+func (s *Settings) UseSidecarFiles(dir string) {
+	if s.Certificate != "" || s.PrivateKey != "" {
+		return
+	}
+	if info, err := os.Stat(dir); err == nil && info.IsDir() {
+		s.Certificate = filepath.Join(dir, "tls.crt")
+		s.PrivateKey = filepath.Join(dir, "tls.key")
+	}
+}
+
+// Missing is nil, or one error of wrong usage that names every setting that is
+// needed and not given, with all ways to give it.
+func (s *Settings) Missing() error {
+	needed := map[any]bool{&s.Certificate: true, &s.RoleARN: true, &s.TrustAnchorARN: true, &s.ProfileARN: true}
+	var names, ways []string
+	for _, row := range s.Table() {
+		if at, ok := row.Into.(*string); ok && needed[row.Into] && *at == "" {
+			all := row.Names()
+			names = append(names, all[0])
+			ways = append(ways, fmt.Sprintf("%s (or %s)", all[0], strings.Join(all[1:], ", ")))
+		}
+	}
+	switch len(names) {
+	case 0:
+		return nil
+	case 1:
+		return cli.Usagef("give "+ways[0], "%s is missing", names[0])
+	}
+	return cli.Usagef("give "+strings.Join(ways, ", "), "%d settings are missing: %s", len(names), strings.Join(names, ", "))
+}
+
+// Keys is the proof that the settings name.
+func (s *Settings) Keys(log *slog.Logger) *proof.KeyFiles {
+	return &proof.KeyFiles{
+		Certificate:   s.Certificate,
+		PrivateKey:    s.PrivateKey,
+		Intermediates: s.Intermediates,
+		Log:           log,
+	}
+}
+
+// Exchange wires the call to Roles Anywhere. Errors are of wrong usage: a
+// setting is missing or malformed, or the CA bundle cannot be used. It neither
+// reads the key nor calls anybody.
+func (s *Settings) Exchange(keys proof.KeySource) (*exchange.RolesAnywhere, error) {
+	if err := s.Missing(); err != nil {
+		return nil, err
+	}
+	client, err := s.client()
+	if err != nil {
+		return nil, err
+	}
+	call := &exchange.RolesAnywhere{
+		Key:            keys,
+		RoleARN:        s.RoleARN,
+		TrustAnchorARN: s.TrustAnchorARN,
+		ProfileARN:     s.ProfileARN,
+		Duration:       s.SessionDuration,
+		SessionName:    s.RoleSessionName,
+		Region:         s.Region,
+		Endpoint:       s.Endpoint,
+		Client:         client,
+	}
+	return call, call.Check()
+}
+
+// ServedRegion is the region that a metadata service tells the workload:
+// where it works, else the trust anchor's.
+func (s *Settings) ServedRegion() string {
+	for _, region := range []string{s.WorkloadRegion, s.Region} {
+		if region != "" {
+			return region
+		}
+	}
+	if parts := strings.Split(s.TrustAnchorARN, ":"); len(parts) > 3 {
+		return parts[3]
+	}
+	return ""
+}

@@ -1,0 +1,48 @@
+// Package deliver hands credentials over to a workload in the forms that AWS
+// SDKs read: a document on standard output (Process), shell variables (Env),
+// and two local HTTP services, IMDS and Container. The services take any
+// daypass.Source, and belong behind Guard, in a Server:
+//
+//	deliver.Server(deliver.Guard(&deliver.IMDS{Source: src, RoleARN: arn}, log), log)
+//
+// Nothing here refreshes or retries, that is the Source's part. What is not
+// whole is never handed over: a caller gets all that an SDK needs, or an error.
+package deliver
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"daypass.dev"
+)
+
+// stamp is the one form of time that every SDK parses; botocore takes no
+// fractions in what a metadata service says.
+const stamp = "2006-01-02T15:04:05Z"
+
+func stamped(t time.Time) string { return t.UTC().Format(stamp) }
+
+// errNotWhole is a source that broke its contract.
+var errNotWhole = errors.New("the credentials lack a key, a token or an expiry")
+
+// fetch asks the source, for no longer than patience.
+func fetch(ctx context.Context, src daypass.Source, patience time.Duration) (daypass.Credentials, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	c, err := src.Credentials(ctx)
+	if err == nil && !c.Whole() {
+		err = errNotWhole
+	}
+	return c, err
+}
+
+// place is a request's path without what some SDKs put in twice or leave
+// over: slashes at either end, and runs of them. Dots mean nothing.
+func place(path string) string {
+	for strings.Contains(path, "//") {
+		path = strings.ReplaceAll(path, "//", "/")
+	}
+	return strings.Trim(path, "/")
+}
