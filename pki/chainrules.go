@@ -145,5 +145,5 @@ func title(c *x509.Certificate) string {
 	if s := c.Subject.String(); s != "" {
 		return plain(s)
 	}
-	return "serial " + hexSerial(c)
+	return "serial " + HexSerial(c)
 }

@@ -110,9 +110,9 @@ func (alt *alternatives) add(v asn1.RawValue) {
 	}
 }
 
-// hexSerial is the serial number as CreateSession shows it: lower-case hex of
+// HexSerial is the serial number as CreateSession shows it: lower-case hex of
 // even length.
-func hexSerial(c *x509.Certificate) string {
+func HexSerial(c *x509.Certificate) string {
 	b := c.SerialNumber.Bytes()
 	if len(b) == 0 {
 		b = []byte{0}

@@ -37,7 +37,7 @@ const (
 // SessionOf tells what session a leaf yields. It does not tell whether the
 // leaf is accepted.
 func SessionOf(leaf *x509.Certificate) Session {
-	s := Session{Name: hexSerial(leaf), SourceIdentity: sourceIdentity(leaf)}
+	s := Session{Name: HexSerial(leaf), SourceIdentity: sourceIdentity(leaf)}
 	s.addNames("x509Subject/", byName(leaf.Subject.Names))
 	s.addNames("x509Issuer/", byName(leaf.Issuer.Names))
 	alt := alternativesOf(leaf)
@@ -94,7 +94,7 @@ func sourceIdentity(leaf *x509.Certificate) string {
 	cn := commonName(leaf)
 	switch n := utf8.RuneCountInString(cn); {
 	case cn == "":
-		return "ID=" + hexSerial(leaf)
+		return "ID=" + HexSerial(leaf)
 	case n+len("CN=") > maxSourceIdentity:
 		return cn
 	}
