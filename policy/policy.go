@@ -120,4 +120,19 @@ type Decision struct {
 	Change string
 	// Message is AWS's own denial text, without the code.
 	Message string
+	// Trace holds, in the order of evaluation, what each layer said. It ends
+	// at an explicit Deny.
+	Trace []Finding
+}
+
+// A Finding is what one layer said to a request.
+type Finding struct {
+	Layer Layer
+	// Effect is "allow", "deny", or empty where no statement matched; then the
+	// rest is zero.
+	Effect    string
+	Policy    string
+	Sid       string
+	Statement int
+	Line      int
 }
