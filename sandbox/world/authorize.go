@@ -2,6 +2,7 @@ package world
 
 import (
 	"fmt"
+	"maps"
 	"time"
 
 	"daypass.dev/policy"
@@ -25,16 +26,13 @@ type Access struct {
 // applies to it now, and records the check in the call's decision. The error
 // is a *Refusal, AccessDenied in AWS's words.
 func (c *Call) Authorize(a Access) error {
-	return c.authorize(c.Caller, a, nil)
+	return c.authorize(c.Caller, a)
 }
 
-func (c *Call) authorize(who policy.Principal, a Access, refusal func(policy.Decision) *Refusal) error {
+func (c *Call) authorize(who policy.Principal, a Access) error {
 	ctx := policy.Context{}
-	for _, from := range []policy.Context{c.Context, a.Context} {
-		for k, v := range from {
-			ctx[k] = v
-		}
-	}
+	maps.Copy(ctx, c.Context)
+	maps.Copy(ctx, a.Context)
 	owner := a.ResourceAccount
 	if owner == "" {
 		owner = who.Account
@@ -51,9 +49,6 @@ func (c *Call) authorize(who policy.Principal, a Access, refusal func(policy.Dec
 	c.check(a, d)
 	if d.Allowed {
 		return nil
-	}
-	if refusal != nil {
-		return refusal(d)
 	}
 	return &Refusal{
 		Slug: d.Reason, Code: "AccessDenied", Message: d.Message, Status: 403,
@@ -134,4 +129,14 @@ func (w *World) sessionPolicies(s *Session) []policy.Named {
 		all = append(all, w.managed(arn))
 	}
 	return all
+}
+
+// PassRole checks that the caller may hand a role to a service
+// ("rolesanywhere.amazonaws.com"), as services must that take one.
+func (c *Call) PassRole(roleARN, service string) error {
+	account, _ := roleARNParts(roleARN)
+	return c.Authorize(Access{
+		Action: "iam:PassRole", Resource: roleARN, ResourceAccount: account,
+		Context: policy.Context{"iam:PassedToService": {List: []string{service}}},
+	})
 }

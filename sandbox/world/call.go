@@ -1,6 +1,7 @@
 package world
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -15,6 +16,13 @@ import (
 // service's own protocol; it is a *Refusal, anything else is a 500.
 type Service interface {
 	Serve(c *Call, w http.ResponseWriter, r *http.Request, body []byte) error
+}
+
+// An Operator is a Service that can name a call's operation before anybody is
+// authenticated, for faults and for the record. Services of the query and JSON
+// protocols need not.
+type Operator interface {
+	Operation(r *http.Request) string
 }
 
 // A Call is one request on its way through the sandbox.
@@ -48,7 +56,6 @@ type Session struct {
 	Policies       []string // documents of session policies
 	ManagedARNs    []string // of managed policies as session policies
 	AnchorARN      string   // for Roles Anywhere
-	Chained        bool     // by a session; at most an hour long
 	Issued         time.Time
 	Expires        time.Time
 }
@@ -74,10 +81,32 @@ type Refusal struct {
 
 func (e *Refusal) Error() string { return e.Code + ": " + e.Message }
 
+// NotBuilt is the answer to an operation that the sandbox does not have.
+func (c *Call) NotBuilt() *Refusal {
+	return &Refusal{
+		Slug: "operation-not-built", Code: "NotImplemented", Status: http.StatusNotImplemented,
+		Message: "The sandbox does not implement " + c.Service + " " + c.Decision.Operation + ".",
+	}
+}
+
 func invalidToken(slug, format string, args ...any) *Refusal {
 	return &Refusal{
 		Slug: slug, Code: "InvalidClientTokenId", Status: 403,
 		Message: "The security token included in the request is invalid.",
 		Detail:  fmt.Sprintf(format, args...),
 	}
+}
+
+// PolicyRefusal is the answer to a policy that IAM does not take, for an error
+// of policy.Parse.
+func PolicyRefusal(err error) *Refusal {
+	e := &Refusal{Slug: "policy-malformed", Code: "MalformedPolicyDocument", Message: err.Error(), Status: 400}
+	var s *policy.SyntaxError
+	if errors.As(err, &s) {
+		if s.Code != "" {
+			e.Code = s.Code
+		}
+		e.Detail, e.Mend = fmt.Sprintf("line %d, column %d: %s", s.Line, s.Column, s.Message), s.Hint
+	}
+	return e
 }

@@ -55,6 +55,8 @@ type Decision struct {
 	RequestID string    `json:"requestId"`
 	Service   string    `json:"service"`
 	Operation string    `json:"operation"`
+	Method    string    `json:"method,omitempty"`
+	Path      string    `json:"path,omitempty"`
 	Region    string    `json:"region,omitempty"`
 	Caller    string    `json:"caller,omitempty"` // ARN, or certificate subject
 	AccessKey string    `json:"accessKeyId,omitempty"`

@@ -100,3 +100,6 @@ func (w *World) SetTime(t time.Time) { w.offset.Store(int64(time.Until(t))) }
 
 // Advance moves the world's clock by d.
 func (w *World) Advance(d time.Duration) { w.offset.Add(int64(d)) }
+
+// ClockOffset is how far the world's clock is ahead of the machine's.
+func (w *World) ClockOffset() time.Duration { return time.Duration(w.offset.Load()) }

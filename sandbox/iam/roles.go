@@ -1,0 +1,289 @@
+package iam
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"daypass.dev/policy"
+	"daypass.dev/sandbox/wire"
+	"daypass.dev/sandbox/world"
+)
+
+var (
+	entityName = regexp.MustCompile(`^[\w+=,.@-]+$`)
+	entityPath = regexp.MustCompile(`^(/|/[!-~]+/)$`)
+)
+
+const trustQuota = 2048
+
+type roleXML struct {
+	Path                     string
+	RoleName                 string
+	RoleID                   string `xml:"RoleId"`
+	Arn                      string
+	CreateDate               string
+	AssumeRolePolicyDocument string
+	Description              string       `xml:",omitempty"`
+	MaxSessionDuration       int          `xml:",omitempty"`
+	PermissionsBoundary      *boundaryXML `xml:",omitempty"`
+	Tags                     *wire.List[tagXML]
+}
+
+type boundaryXML struct{ PermissionsBoundaryType, PermissionsBoundaryArn string }
+
+type tagXML struct{ Key, Value string }
+
+type roleResult struct{ Role roleXML }
+
+// viewRole shows a role. The lock must be held.
+func viewRole(r *world.Role) roleXML {
+	v := roleXML{
+		Path: r.Path, RoleName: r.Name, RoleID: r.ID, Arn: r.ARN, CreateDate: wire.Timestamp(r.Created),
+		AssumeRolePolicyDocument: encoded(r.Trust), Description: r.Description,
+		MaxSessionDuration: int(r.MaxSession / time.Second), PermissionsBoundary: viewBoundary(r.Boundary),
+	}
+	if len(r.Tags) > 0 {
+		tags := viewTags(r.Tags)
+		v.Tags = &tags
+	}
+	return v
+}
+
+func viewBoundary(arn string) *boundaryXML {
+	if arn == "" {
+		return nil
+	}
+	return &boundaryXML{"PermissionsBoundaryPolicy", arn}
+}
+
+func viewTags(tags map[string]string) wire.List[tagXML] {
+	var l wire.List[tagXML]
+	for _, k := range slices.Sorted(maps.Keys(tags)) {
+		l.Members = append(l.Members, tagXML{k, tags[k]})
+	}
+	return l
+}
+
+// created reads what CreateRole, CreateUser and CreatePolicy have alike.
+type created struct {
+	name, path, boundary string
+	tags                 map[string]string
+	context              policy.Context
+}
+
+func (q *request) created(kind string, maxName int) (created, error) {
+	n := created{name: q.Get(kind + "Name"), path: q.Get("Path"), boundary: q.Get("PermissionsBoundary"), context: policy.Context{}}
+	if n.path == "" {
+		n.path = "/"
+	}
+	var v wire.Validation
+	validateName(&v, strings.ToLower(kind)+"Name", n.name, maxName)
+	v.Length("path", n.path, 1, 512)
+	v.Pattern("path", n.path, entityPath, `(/)|(/[!-~]+/)`)
+	var duplicate bool
+	n.tags, duplicate = v.Tags(q.Members("Tags"))
+	if err := v.Err(); err != nil {
+		return n, err
+	}
+	if duplicate {
+		return n, invalidInput("Duplicate tag keys found. Please note that Tag keys are case insensitive.")
+	}
+	if n.boundary != "" {
+		n.context["iam:PermissionsBoundary"] = values(n.boundary)
+	}
+	tagContext(n.context, n.tags)
+	return n, nil
+}
+
+func tagContext(ctx policy.Context, tags map[string]string) {
+	for k, v := range tags {
+		ctx["aws:RequestTag/"+k] = values(v)
+	}
+	if len(tags) > 0 {
+		ctx["aws:TagKeys"] = policy.Values{List: slices.Sorted(maps.Keys(tags)), Multi: true}
+	}
+}
+
+func validateName(v *wire.Validation, field, name string, max int) {
+	v.Required(field, name)
+	v.Length(field, name, 1, max)
+	v.Pattern(field, name, entityName, `[\w+=,.@-]+`)
+}
+
+func (q *request) maxSession() (time.Duration, error) {
+	seconds, given, err := q.Int("MaxSessionDuration")
+	if err != nil || !given {
+		return time.Hour, err
+	}
+	var v wire.Validation
+	v.Range("maxSessionDuration", seconds, 3600, 43200)
+	return time.Duration(seconds) * time.Second, v.Err()
+}
+
+func createRole(q *request) (any, error) {
+	n, err := q.created("Role", 64)
+	if err != nil {
+		return nil, err
+	}
+	arn := q.arn("role", n.path, n.name)
+	if err := q.allow(arn, n.context); err != nil {
+		return nil, err
+	}
+	trust, err := q.trust("AssumeRolePolicyDocument")
+	if err != nil {
+		return nil, err
+	}
+	life, err := q.maxSession()
+	if err != nil {
+		return nil, err
+	}
+	q.World.Lock()
+	defer q.World.Unlock()
+	a := q.account()
+	for name := range a.Roles {
+		if strings.EqualFold(name, n.name) {
+			return nil, exists("Role with name %s already exists.", n.name)
+		}
+	}
+	if n.boundary != "" && q.World.ManagedPolicy(n.boundary) == nil {
+		return nil, missing("Scope ARN: %s does not exist or is not attachable.", n.boundary)
+	}
+	r := &world.Role{
+		Name: n.name, Path: n.path, ARN: arn, ID: world.NewID("AROA"), Description: q.Get("Description"),
+		Created: q.Time, MaxSession: life, Trust: trust, Inline: map[string]*policy.Document{},
+		Boundary: n.boundary, Tags: n.tags,
+	}
+	a.Roles[n.name] = r
+	return roleResult{viewRole(r)}, nil
+}
+
+// trust parses and weighs a trust policy.
+func (q *request) trust(parameter string) (*policy.Document, error) {
+	doc, err := q.document(policy.Trust, parameter)
+	if err != nil {
+		return nil, err
+	}
+	if weight(doc.Text) > trustQuota {
+		return nil, overQuota("Cannot exceed quota for ACLSizePerRole: %d", trustQuota)
+	}
+	return doc, nil
+}
+
+// withRole authorizes the call on the named role and then runs do on it, under
+// the world's lock.
+func (q *request) withRole(ctx policy.Context, do func(*world.Account, *world.Role) (any, error)) (any, error) {
+	name := q.Get("RoleName")
+	var v wire.Validation
+	validateName(&v, "roleName", name, 64)
+	if err := v.Err(); err != nil {
+		return nil, err
+	}
+	q.World.RLock()
+	arn, context := q.arn("role", "/", name), policy.Context{}
+	if r := q.account().Roles[name]; r != nil {
+		arn = r.ARN
+		holderContext(context, r.Tags, r.Boundary)
+	}
+	q.World.RUnlock()
+	maps.Copy(context, ctx)
+	if err := q.allow(arn, context); err != nil {
+		return nil, err
+	}
+	q.World.Lock()
+	defer q.World.Unlock()
+	a := q.account()
+	r := a.Roles[name]
+	if r == nil {
+		return nil, missing("The role with name %s cannot be found.", name)
+	}
+	return do(a, r)
+}
+
+func holderContext(ctx policy.Context, tags map[string]string, boundary string) {
+	for k, v := range tags {
+		ctx["aws:ResourceTag/"+k] = values(v)
+		ctx["iam:ResourceTag/"+k] = values(v)
+	}
+	if boundary != "" {
+		ctx["iam:PermissionsBoundary"] = values(boundary)
+	}
+}
+
+func getRole(q *request) (any, error) {
+	return q.withRole(nil, func(_ *world.Account, r *world.Role) (any, error) {
+		return roleResult{viewRole(r)}, nil
+	})
+}
+
+func listRoles(q *request) (any, error) {
+	prefix := q.Get("PathPrefix")
+	if err := q.allow(q.arn("role", orSlash(prefix), "*"), nil); err != nil {
+		return nil, err
+	}
+	q.World.RLock()
+	defer q.World.RUnlock()
+	all := q.account().Roles
+	var found []roleXML
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if strings.HasPrefix(all[name].Path, prefix) {
+			v := viewRole(all[name])
+			v.Tags = nil
+			found = append(found, v)
+		}
+	}
+	some, p, err := paged(q, found)
+	return struct {
+		Roles wire.List[roleXML]
+		page
+	}{wire.ListOf(some...), p}, err
+}
+
+func orSlash(path string) string {
+	if path == "" {
+		return "/"
+	}
+	return path
+}
+
+func updateRole(q *request) (any, error) {
+	return q.withRole(nil, func(_ *world.Account, r *world.Role) (any, error) {
+		if q.Has("MaxSessionDuration") {
+			life, err := q.maxSession()
+			if err != nil {
+				return nil, err
+			}
+			r.MaxSession = life
+		}
+		if q.Has("Description") {
+			r.Description = q.Get("Description")
+		}
+		return struct{}{}, nil
+	})
+}
+
+func deleteRole(q *request) (any, error) {
+	return q.withRole(nil, func(a *world.Account, r *world.Role) (any, error) {
+		if len(r.Attached) > 0 {
+			return nil, conflict("Cannot delete entity, must detach all policies first.")
+		}
+		if len(r.Inline) > 0 {
+			return nil, conflict("Cannot delete entity, must delete policies first.")
+		}
+		delete(a.Roles, r.Name)
+		return nil, nil
+	})
+}
+
+func updateTrust(q *request) (any, error) {
+	return q.withRole(nil, func(_ *world.Account, r *world.Role) (any, error) {
+		doc, err := q.trust("PolicyDocument")
+		if err != nil {
+			return nil, err
+		}
+		r.Trust = doc
+		return nil, nil
+	})
+}
