@@ -8,6 +8,7 @@ import (
 
 func caRules() []rule {
 	return []rule{
+		{"anchor-bundle", onBunch, bundleForm},
 		{"anchor-bundle-size", onBunch, bundleSize},
 		{"ca-version", onCA, version},
 		{"ca-basic-constraints", onCA, caConstraints},
@@ -21,10 +22,30 @@ func caRules() []rule {
 	}
 }
 
+// bundleForm finds what has no place in an anchor, a private key above all.
+func bundleForm(x *exam, _ *x509.Certificate) (Verdict, string) {
+	if x.Bundle == nil {
+		return Skip, "the bundle's text is not given"
+	}
+	n := 0
+	for block, rest := pem.Decode(x.Bundle); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != blockCertificate {
+			return Fail, "the bundle holds a PEM block " + plain(block.Type)
+		}
+		n++
+	}
+	if n != len(x.Anchors) {
+		return Fail, fmt.Sprintf("the bundle holds %s, %d can be read", count(n, "certificate"), len(x.Anchors))
+	}
+	return Pass, count(n, "certificate") + " and no other PEM block"
+}
+
 func bundleSize(x *exam, _ *x509.Certificate) (Verdict, string) {
-	size := 0
-	for _, c := range x.Anchors {
-		size += len(pem.EncodeToMemory(&pem.Block{Type: blockCertificate, Bytes: c.Raw}))
+	size := len(x.Bundle)
+	if x.Bundle == nil {
+		for _, c := range x.Anchors {
+			size += len(EncodeCertificate(c))
+		}
 	}
 	detail := fmt.Sprintf("%s, %d characters of PEM", count(len(x.Anchors), "certificate"), size)
 	if len(x.Anchors) > maxAnchors || size > maxBundle {

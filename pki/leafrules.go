@@ -15,6 +15,7 @@ func leafRules() []rule {
 		{"leaf-key-usage", onLeaf, leafUsage},
 		{"leaf-signature-algorithm", onLeaf, signatureAlgorithm},
 		{"leaf-subject-empty", onLeaf, leafSubject},
+		{"leaf-serial", onLeaf, leafSerial},
 		{"leaf-key-type", onLeaf, keyType},
 		{"leaf-key-size", onLeaf, keySize},
 		{"leaf-not-yet-valid", onLeaf, notYetValid},
@@ -49,6 +50,15 @@ func leafSubject(_ *exam, c *x509.Certificate) (Verdict, string) {
 		return Fail, "the Subject is empty"
 	}
 	return Pass, plain(c.Subject.String())
+}
+
+// leafSerial: RFC 5280 allows 20 octets, and a session's name 64 characters.
+func leafSerial(_ *exam, c *x509.Certificate) (Verdict, string) {
+	octets := len(c.SerialNumber.Bytes())
+	if octets > 20 {
+		return Fail, "the serial number has " + count(octets, "octet")
+	}
+	return Pass, "serial number " + HexSerial(c)
 }
 
 func leafLifetime(_ *exam, c *x509.Certificate) (Verdict, string) {

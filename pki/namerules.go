@@ -4,7 +4,6 @@ import (
 	"crypto/x509"
 	"fmt"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -25,17 +24,13 @@ func leafSourceIdentity(_ *exam, c *x509.Certificate) (Verdict, string) {
 		return Warn, "no common name: the source identity is " + id
 	case n > maxSourceIdentity:
 		return Warn, fmt.Sprintf("the common name has %d characters, a source identity holds %d", n, maxSourceIdentity)
-	case strings.ContainsFunc(cn, func(r rune) bool { return !sourceIdentityRune(r) }):
+	case !tagValue(cn):
+		// The user guide gives a source identity the alphabet of tags.
 		return Warn, plain(cn) + " has characters that STS does not take in a source identity"
 	case id == cn:
 		return Warn, fmt.Sprintf("the common name has %d characters: the source identity is %s, without CN=", n, id)
 	}
 	return Pass, "the source identity is " + id
-}
-
-// sourceIdentityRune is the pattern [\w+=,.@-] of the STS API reference.
-func sourceIdentityRune(r rune) bool {
-	return r <= unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("_+=,.@-", r))
 }
 
 func leafTagsDropped(_ *exam, c *x509.Certificate) (Verdict, string) {

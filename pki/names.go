@@ -10,15 +10,13 @@ import (
 	"unicode"
 )
 
-// attributes are the short names of Subject attributes (RFC 4514, and the
-// usual ones beyond it). AWS names C, O, OU, ST, L, CN and UID in its texts;
-// that it knows the others, and under these names, is not checked.
+// attributes are the short names of Subject attributes, all of RFC 4514,
+// section 3. AWS names C, O, OU, ST, L, CN and UID in its texts; that it maps
+// the other two and no further ones is not checked.
 var attributes = []struct{ id, name string }{
 	{"2.5.4.3", "CN"}, {"2.5.4.6", "C"}, {"2.5.4.7", "L"}, {"2.5.4.8", "ST"},
 	{"2.5.4.9", "STREET"}, {"2.5.4.10", "O"}, {"2.5.4.11", "OU"},
 	{"0.9.2342.19200300.100.1.1", "UID"}, {"0.9.2342.19200300.100.1.25", "DC"},
-	{"2.5.4.4", "SURNAME"}, {"2.5.4.5", "SERIALNUMBER"}, {"2.5.4.12", "T"},
-	{"2.5.4.42", "GIVENNAME"}, {"1.2.840.113549.1.9.1", "E"},
 }
 
 // attributeName returns the short name, empty if there is none.

@@ -32,8 +32,8 @@ func refuse(slug, format string, args ...any) error {
 
 // A Leaf is what to certify.
 type Leaf struct {
-	// Subject has at most one value each of C, ST, L, O, OU and CN, and at least
-	// one of them; its ExtraNames are refused.
+	// Subject has at most one value each of C, ST, L, O, OU and CN, at least one
+	// in all, and nothing else.
 	Subject pkix.Name
 	// URI and DNSNames become subject alternative names. Roles Anywhere sees the
 	// first of each type only, hence one URI; empty: none.
@@ -45,62 +45,28 @@ type Leaf struct {
 	Lifetime time.Duration
 }
 
-// FromRequest takes key and names from a PEM certificate request, which may
-// come from an enemy: it must be signed by its own key, must not ask to become
-// a CA, and must not ask for names beyond those of Leaf. All other extensions
-// that it asks for are ignored. Whether the asker may have these names is for
-// the caller to judge. Errors are *RefusedError. Lifetime is left zero.
-func FromRequest(data []byte) (Leaf, error) {
+// RequestKey takes the public key from a PEM certificate request, which may
+// come from an enemy: it must be signed by that key and must not ask to become
+// a CA. Nothing else of it is used: who the key stands for, the CA's owner says
+// by filling a Leaf. Errors are *RefusedError.
+func RequestKey(data []byte) (crypto.PublicKey, error) {
 	r, err := parseRequest(data)
 	if err != nil {
-		return Leaf{}, err
+		return nil, err
 	}
 	if err := checkKey(r.PublicKey); err != nil {
-		return Leaf{}, err // before a huge key is put to work
+		return nil, err // before a huge key is put to work
 	}
 	if err := r.CheckSignature(); err != nil {
-		return Leaf{}, refuse("request-signature", "the request is not signed by its own key")
+		return nil, refuse("request-signature", "the request is not signed by its own key")
 	}
 	if err := refuseCA(r); err != nil {
-		return Leaf{}, err
+		return nil, err
 	}
-	if len(r.EmailAddresses)+len(r.IPAddresses) > 0 {
-		return Leaf{}, refuse("request-names", "the request asks for e-mail or IP addresses as subject alternative names")
-	}
-	if len(r.URIs) > 1 {
-		return Leaf{}, refuse("request-names", "the request asks for %d URIs", len(r.URIs))
-	}
-	leaf := Leaf{DNSNames: r.DNSNames, PublicKey: r.PublicKey}
-	if leaf.Subject, err = onlyKnown(r.Subject); err != nil {
-		return Leaf{}, err
-	}
-	if len(r.URIs) == 1 {
-		leaf.URI = r.URIs[0].String()
-	}
-	return leaf, leaf.checkNames()
+	return r.PublicKey, nil
 }
 
-// onlyKnown refuses a Subject with attributes that would get lost.
-func onlyKnown(n pkix.Name) (pkix.Name, error) {
-	kept := pkix.Name{Country: n.Country, Province: n.Province, Locality: n.Locality,
-		Organization: n.Organization, OrganizationalUnit: n.OrganizationalUnit, CommonName: n.CommonName}
-	seen := map[string]bool{}
-	for _, a := range n.Names {
-		name := attributeName(a.Type)
-		switch name {
-		case "C", "ST", "L", "O", "OU", "CN":
-		default:
-			return kept, refuse("request-names", "the request asks for the attribute %s", a.Type)
-		}
-		if seen[name] {
-			return kept, refuse("request-names", "the request asks for %s twice", name)
-		}
-		seen[name] = true
-	}
-	return kept, nil
-}
-
-// refuseCA looks at the extensions asked for, which are never copied.
+// refuseCA looks at the extensions that a request asks for.
 func refuseCA(r *x509.CertificateRequest) error {
 	for _, ext := range r.Extensions {
 		switch {
@@ -140,8 +106,8 @@ func checkKey(key crypto.PublicKey) error {
 // checkNames refuses names that would not make one clear identity.
 func (l Leaf) checkNames() error {
 	names := subjectValues(l.Subject)
-	if len(l.Subject.ExtraNames) > 0 {
-		return refuse("request-names", "the Subject has further attributes")
+	if n := l.Subject; len(n.ExtraNames)+len(n.StreetAddress)+len(n.PostalCode)+len(n.SerialNumber) > 0 {
+		return refuse("request-names", "the Subject has attributes beyond C, ST, L, O, OU and CN")
 	}
 	total := 0
 	for _, n := range names {

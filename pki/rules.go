@@ -39,6 +39,9 @@ type Evidence struct {
 	Intermediates []*x509.Certificate
 	// Anchors are the certificates of the trust anchor's bundle.
 	Anchors []*x509.Certificate
+	// Bundle is the text of that bundle as it would be uploaded. Nil: its form
+	// is not judged, and its length is that of Anchors as PEM.
+	Bundle []byte
 }
 
 // A Finding is what one rule says of one thing.

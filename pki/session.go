@@ -61,10 +61,11 @@ func (s *Session) addNames(prefix string, names []named) {
 }
 
 func (s *Session) add(key, value string) {
-	t := Tag{key, value}
-	if tagValue(value) {
+	switch t := (Tag{key, value}); {
+	case value == "":
+	case tagValue(value):
 		s.Tags = append(s.Tags, t)
-	} else {
+	default:
 		s.Dropped = append(s.Dropped, t)
 	}
 }
@@ -139,7 +140,7 @@ func TrustPolicy(leaf *x509.Certificate, anchorARN string) ([]byte, error) {
 		key = "x509Subject/CN"
 		value, ok = s.value(key)
 	}
-	if !ok || value == "" {
+	if !ok {
 		return nil, errNoName
 	}
 	statement := trustStatement{
