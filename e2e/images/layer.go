@@ -1,0 +1,175 @@
+package images
+
+import (
+	"archive/tar"
+	"bytes"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+)
+
+// A Layer is a set of files. Later layers cover earlier ones.
+type Layer struct {
+	Files []File
+	// Tree is a folder that is taken whole, with its owners and modes; Under
+	// is where in the image it goes. Skip leaves paths (as in the image,
+	// without a leading slash) out, with all below them.
+	Tree  string
+	Under string
+	Skip  func(path string) bool
+}
+
+// A File is one file of an image, owned by root.
+type File struct {
+	Path string // in the image, without a leading slash
+	// Exactly one of these says what it holds.
+	From string // a file on this machine
+	Text []byte
+	Link string // the target of a symbolic link
+	// Mode; 0 means 0755, as most files here are programs.
+	Mode int64
+}
+
+// entry is a member of a layer's tar, with what follows its header.
+type entry struct {
+	header tar.Header
+	from   string
+	text   []byte
+}
+
+// tar makes the layer's archive.
+func (l Layer) tar() ([]byte, error) {
+	entries := map[string]entry{}
+	if l.Tree != "" {
+		if err := l.walk(entries); err != nil {
+			return nil, err
+		}
+	}
+	for _, f := range l.Files {
+		if f.Path != path.Clean(f.Path) || path.IsAbs(f.Path) || strings.HasPrefix(f.Path, "..") {
+			return nil, fmt.Errorf("path %q must be clean and relative", f.Path)
+		}
+		e := entry{header: tar.Header{Name: f.Path, Mode: f.Mode, Typeflag: tar.TypeReg}, from: f.From, text: f.Text}
+		if e.header.Mode == 0 {
+			e.header.Mode = 0o755
+		}
+		if f.Link != "" {
+			e.header.Typeflag, e.header.Linkname, e.header.Mode = tar.TypeSymlink, f.Link, 0o777
+		}
+		entries[f.Path] = e
+	}
+	parents(entries)
+	return archive(entries)
+}
+
+// parents adds the folders that nobody has described.
+func parents(entries map[string]entry) {
+	for name := range entries {
+		for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+			if _, ok := entries[dir]; !ok {
+				entries[dir] = entry{header: tar.Header{Name: dir + "/", Mode: 0o755, Typeflag: tar.TypeDir}}
+			}
+		}
+	}
+}
+
+func archive(entries map[string]entry) ([]byte, error) {
+	var names []string
+	for name := range entries {
+		names = append(names, name)
+	}
+	slices.Sort(names) // a folder sorts before what is in it
+	var out bytes.Buffer
+	w := tar.NewWriter(&out)
+	for _, name := range names {
+		e := entries[name]
+		if e.from != "" {
+			text, err := os.ReadFile(e.from)
+			if err != nil {
+				return nil, err
+			}
+			e.text = text
+		}
+		e.header.Size = int64(len(e.text))
+		e.header.ModTime = time.Unix(0, 0)
+		e.header.Format = tar.FormatPAX
+		if err := w.WriteHeader(&e.header); err != nil {
+			return nil, err
+		}
+		if _, err := w.Write(e.text); err != nil {
+			return nil, err
+		}
+	}
+	err := w.Close()
+	return out.Bytes(), err
+}
+
+// walk takes a folder whole. Devices and sockets have no place in an image.
+func (l Layer) walk(entries map[string]entry) error {
+	return filepath.WalkDir(l.Tree, func(file string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		relative, err := filepath.Rel(l.Tree, file)
+		if err != nil {
+			return err
+		}
+		name := path.Join(l.Under, filepath.ToSlash(relative))
+		if name == "." {
+			return nil
+		}
+		if l.Skip != nil && l.Skip(name) {
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		e, ok, err := describe(file, name, d)
+		if ok {
+			entries[name] = e
+		}
+		return err
+	})
+}
+
+func describe(file, name string, d fs.DirEntry) (entry, bool, error) {
+	info, err := d.Info()
+	if err != nil {
+		return entry{}, false, err
+	}
+	h := tar.Header{Name: name, Mode: int64(info.Mode().Perm())}
+	for bit, mode := range map[fs.FileMode]int64{fs.ModeSetuid: 0o4000, fs.ModeSetgid: 0o2000, fs.ModeSticky: 0o1000} {
+		if info.Mode()&bit != 0 {
+			h.Mode |= mode
+		}
+	}
+	if s, ok := info.Sys().(*syscall.Stat_t); ok {
+		h.Uid, h.Gid = int(s.Uid), int(s.Gid)
+	}
+	switch {
+	case info.IsDir():
+		h.Typeflag, h.Name = tar.TypeDir, name+"/"
+		return entry{header: h}, true, nil
+	case info.Mode()&fs.ModeSymlink != 0:
+		h.Typeflag = tar.TypeSymlink
+		h.Linkname, err = os.Readlink(file)
+		return entry{header: h}, err == nil, err
+	case info.Mode().IsRegular():
+		h.Typeflag = tar.TypeReg
+		return entry{header: h, from: file}, true, nil
+	}
+	return entry{}, false, nil
+}
+
+func opener(text []byte) tarball.Opener {
+	return func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(text)), nil }
+}
