@@ -2,14 +2,17 @@ package proof
 
 import (
 	"context"
-	"errors"
 	"log/slog"
+	"sync"
+	"time"
 )
 
 // KeyFiles is a KeySource that reads PEM files and takes up what is renewed
 // there. It is safe for concurrent use and must not be copied after use.
 type KeyFiles struct {
-	// Certificate is the file of the leaf, with or without its chain.
+	// Certificate is the file of the leaf, with or without its chain. The leaf
+	// is the certificate that belongs to the key, wherever in the file it
+	// stands; of several the one that expires last.
 	Certificate string
 	// PrivateKey is the file of the key, in PKCS#1, SEC 1 or PKCS#8, not
 	// encrypted. Empty: the key stands in the file Certificate.
@@ -18,12 +21,90 @@ type KeyFiles struct {
 	Intermediates string
 	// Log is told when a renewed key cannot be taken up. Nil: silent.
 	Log *slog.Logger
+
+	mu   sync.Mutex
+	key  *Key // the last one that was whole
+	seen snapshot
 }
 
+// Files that change while they are read, or that were written a moment ago and
+// do not fit together, are read again: who renews a key writes its files one
+// after the other.
+const (
+	attempts = 4
+	pause    = 50 * time.Millisecond
+)
+
 // Key returns the key in the files; as long as no file has changed, the one
-// that was read before. Errors are *FileError, or ctx's.
+// that was read before. While the files are missing or do not fit together it
+// returns the last key that was whole, if there was one, without asking
+// whether that has expired. Errors are *FileError, or ctx's.
 func (f *KeyFiles) Key(ctx context.Context) (*Key, error) {
-	return nil, errors.New("not there yet")
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.key != nil && f.seen.current() {
+		return f.key, nil
+	}
+	key, seen, err := f.load(ctx)
+	switch {
+	case err == nil:
+		f.key, f.seen = key, seen
+		return key, nil
+	case f.key != nil:
+		if f.Log != nil {
+			f.Log.Warn("keeping the old key: the new one is not whole",
+				"error", err.Error(), "notAfter", f.key.Leaf.NotAfter)
+		}
+		return f.key, nil
+	}
+	return nil, err
+}
+
+func (f *KeyFiles) load(ctx context.Context) (*Key, snapshot, error) {
+	for attempt := 1; ; attempt++ {
+		seen, err := f.read()
+		var key *Key
+		if err == nil {
+			key, err = f.parse(seen)
+		}
+		settled := seen.current()
+		if err == nil && settled {
+			return key, seen, nil
+		}
+		if attempt == attempts {
+			if err == nil {
+				err = &FileError{What: certificateFile, Path: f.Certificate,
+					Err: errChanging, Hint: "whatever writes the files must replace them whole and rarely"}
+			}
+			return nil, snapshot{}, err
+		}
+		if err != nil && settled && !seen.recent() {
+			return nil, snapshot{}, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, snapshot{}, ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+}
+
+// read takes one snapshot of all files; on an error, of those before it.
+func (f *KeyFiles) read() (snapshot, error) {
+	s := snapshot{at: time.Now()}
+	for _, part := range []struct{ what, path string }{
+		{certificateFile, f.Certificate}, {keyFile, f.PrivateKey}, {intermediatesFile, f.Intermediates},
+	} {
+		if part.path == "" && part.what != certificateFile {
+			continue
+		}
+		one, err := readPart(part.what, part.path)
+		if err != nil {
+			return s, err
+		}
+		s.parts = append(s.parts, one)
+	}
+	return s, nil
 }
 
 // A FileError says what is wrong with one of the files that were named. It
@@ -37,6 +118,12 @@ type FileError struct {
 	// Hint tells how to mend it, in one line; empty if nothing is known.
 	Hint string
 }
+
+const (
+	certificateFile   = "certificate"
+	keyFile           = "private key"
+	intermediatesFile = "intermediates"
+)
 
 func (e *FileError) Error() string {
 	s := "reading " + e.What

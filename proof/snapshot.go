@@ -1,0 +1,137 @@
+package proof
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+)
+
+// maxFile is far above any bundle that AWS would take.
+const maxFile = 1 << 20
+
+var errChanging = errors.New("the files change faster than they can be read")
+
+// A part is one file as it was read.
+type part struct {
+	what, path string
+	data       []byte
+	info       fs.FileInfo
+}
+
+// A snapshot is all files as they were read, one after the other from at on.
+type snapshot struct {
+	parts []part
+	at    time.Time
+}
+
+// find returns the part of that name; nil if it was not asked for.
+func (s snapshot) find(what string) *part {
+	for i := range s.parts {
+		if s.parts[i].what == what {
+			return &s.parts[i]
+		}
+	}
+	return nil
+}
+
+// current tells whether the files are still those that were read. A file that
+// was written within a clock's grain of its reading could have been written
+// again without a trace, so that it counts as changed later on.
+func (s snapshot) current() bool {
+	now := time.Now()
+	for _, p := range s.parts {
+		info, err := os.Stat(p.path)
+		if err != nil || !os.SameFile(info, p.info) || info.Size() != p.info.Size() || !info.ModTime().Equal(p.info.ModTime()) {
+			return false
+		}
+		if s.at.Sub(info.ModTime()) < grain && now.Sub(s.at) >= grain {
+			return false
+		}
+	}
+	return true
+}
+
+const grain = 2 * time.Second
+
+// recent tells whether a file was written so shortly before that its fellows
+// may still be on their way.
+func (s snapshot) recent() bool {
+	for _, p := range s.parts {
+		if s.at.Sub(p.info.ModTime()) < grain {
+			return true
+		}
+	}
+	return false
+}
+
+func readPart(what, path string) (part, error) {
+	fail := func(err error, hint string) (part, error) {
+		return part{}, &FileError{What: what, Path: path, Err: err, Hint: hint}
+	}
+	if reason, hint := notAPath(path); reason != "" {
+		path = "" // it may be a key
+		return fail(errors.New(reason), hint)
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return fail(bare(err), fileHint(err))
+	case info.IsDir():
+		return fail(errors.New("it is a directory"), "name the file in it")
+	case !info.Mode().IsRegular():
+		return fail(errors.New("it is no regular file"), "pipes and devices cannot be read again when the certificate is renewed; name a file")
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return fail(bare(err), fileHint(err))
+	}
+	defer f.Close()
+	if info, err = f.Stat(); err != nil {
+		return fail(bare(err), "")
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return fail(bare(err), "")
+	}
+	if len(data) > maxFile {
+		return fail(fmt.Errorf("it is larger than %d bytes", maxFile), "")
+	}
+	return part{what: what, path: path, data: data, info: info}, nil
+}
+
+// notAPath tells what a setting is that cannot be a path, without quoting it.
+func notAPath(path string) (reason, hint string) {
+	switch {
+	case path == "":
+		return "no file is named", ""
+	case strings.Contains(path, "-----BEGIN"), strings.Contains(path, "LS0tLS1CRUdJTi"): // the same in base64
+		return "the setting holds the file's content, not its path", "write the content to a file of mode 0600 and name that"
+	case strings.HasPrefix(path, "pkcs11:"), strings.HasPrefix(path, "handle:"):
+		return "keys in tokens and TPMs are not supported yet", "name a PEM file"
+	case len(path) > 4096, strings.ContainsAny(path, "\n\r\x00"):
+		return "the setting is no path", "name a PEM file"
+	}
+	return "", ""
+}
+
+// bare drops the path that os puts before its errors.
+func bare(err error) error {
+	if pe := (*fs.PathError)(nil); errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
+}
+
+func fileHint(err error) string {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "check the path, and that what holds the file is mounted"
+	case errors.Is(err, fs.ErrPermission):
+		return "run as the file's owner, or let this user read it"
+	}
+	return ""
+}
