@@ -127,4 +127,5 @@ type Object struct {
 	Modified    time.Time
 	Metadata    map[string]string // :: lower-case name without x-amz-meta-
 	Checksums   map[string]string // :: header name → value
+	Headers     map[string]string // :: Cache-Control, Content-Encoding and their kin
 }
