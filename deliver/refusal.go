@@ -85,12 +85,13 @@ func refuse(w http.ResponseWriter, f failure) {
 }
 
 // told logs why a caller got nothing. What the caller sent is never logged.
+// Why a source fails is for the source to tell, once and not for every caller.
 func told(log *slog.Logger, r *http.Request, f failure) {
-	attrs := []any{"remote", r.RemoteAddr, "code", f.code, "message", f.message}
-	if f.slug != "" {
-		attrs = append(attrs, "reason", f.slug)
+	if f.slug == "" {
+		quiet(log).Debug("no credentials for a caller", "remote", r.RemoteAddr, "code", f.code, "message", f.message)
+		return
 	}
-	quiet(log).Warn("no credentials for a caller", attrs...)
+	quiet(log).Warn("refused a caller", "reason", f.slug, "remote", r.RemoteAddr, "message", f.message)
 }
 
 // writeJSON writes v, which cannot fail to encode. The content type is the

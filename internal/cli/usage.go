@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"errors"
+
 	"github.com/spf13/cobra"
 )
 
@@ -24,10 +26,11 @@ func prepare(root *cobra.Command) {
 			args = cobra.NoArgs
 		}
 		c.Args = func(c *cobra.Command, given []string) error {
-			if err := args(c, given); err != nil {
-				return Usagef(seeHelp(c), "%w", err)
+			err := args(c, given)
+			if told := (*Error)(nil); err == nil || errors.As(err, &told) {
+				return err
 			}
-			return nil
+			return Usagef(seeHelp(c), "%w", err)
 		}
 	})
 }

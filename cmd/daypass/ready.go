@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"daypass.dev/config"
+	"daypass.dev/internal/cli"
+)
+
+func ready() *cobra.Command {
+	at := defaultListen
+	c := &cobra.Command{
+		Use:   "ready",
+		Short: "probe whether serve is up and its certificate is whole",
+		Long: `Ready is an exec probe for a container that runs serve. It ends with 0 if the
+endpoint answers and certificate, chain and key can be read and fit together.
+It does not ask whether AWS is up: a workload that waits for that would be
+restarted by every outage. Settings are read as serve reads them.`,
+		Example: `  readinessProbe: {exec: {command: [daypass, ready]}}`,
+	}
+	o := newServeOptions(c, cli.Setting{Flag: "listen", Arg: "HOST:PORT", Into: &at, Help: "where serve listens"})
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		o.UseSidecarFiles(config.SidecarDir)
+		log, err := o.logger(c.ErrOrStderr(), slog.LevelWarn)
+		if err != nil {
+			return err
+		}
+		addrs, err := addresses(at)
+		if err != nil {
+			return err
+		}
+		if o.Certificate == "" {
+			return cli.Usagef("give --certificate (or DAYPASS_CERTIFICATE)", "--certificate is missing")
+		}
+		ctx, cancel := context.WithTimeout(c.Context(), 5*time.Second)
+		defer cancel()
+		if _, err := o.Keys(log).Key(ctx); err != nil {
+			return said(err)
+		}
+		return answers(ctx, addrs[0])
+	}
+	return c
+}
+
+// answers reports whether an endpoint answers at addr. It asks for nothing that
+// is there, so that the probe leaves no refusals in serve's log.
+func answers(ctx context.Context, addr netip.AddrPort) error {
+	if addr.Port() == 0 {
+		return cli.Usagef("give serve and ready the same port", "--listen: port 0 cannot be probed")
+	}
+	if ip := addr.Addr(); ip.IsUnspecified() {
+		addr = netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), addr.Port())
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr.String()+"/v1/", nil)
+	if err != nil {
+		return err
+	}
+	client := http.Client{
+		Transport:     &http.Transport{DisableKeepAlives: true}, // and no proxy
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	answer, err := client.Do(r)
+	if err != nil {
+		return fmt.Errorf("asking the endpoint: %w", err)
+	}
+	_ = answer.Body.Close()
+	if answer.StatusCode != http.StatusNotFound {
+		return fmt.Errorf("asking the endpoint: status %d, so this is not daypass", answer.StatusCode)
+	}
+	return nil
+}
