@@ -1,63 +1,51 @@
 package policy
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 const arnParts = 6
 
 // readARN reads the pattern of an Arn operator. Each of the six parts is
 // compared for itself, so that no wildcard reaches over a colon before the
 // resource part.
-func readARN(t template) comparison {
-	if t.parts == nil && !(t.text == "*" || isARN(t.text)) {
-		return nil
-	}
-	var fixed []pattern
-	if t.parts == nil {
-		fixed = splitARN(t.fixed)
-	}
+func readARN(t template) (comparison, bool) {
+	sound := t.parts != nil || isARNPattern(t.text)
 	return func(e *env, actual string) outcome {
 		if !isARN(actual) {
 			return unreadable
 		}
-		wanted := fixed
-		if t.parts != nil {
-			text, pat, ok := t.expand(e)
-			if !ok {
-				return differs
-			}
-			if text != "*" && !isARN(text) {
-				return malformed
-			}
-			wanted = splitARN(pat)
+		text, wanted, ok := t.expand(e)
+		switch {
+		case !ok:
+			return differs
+		case !isARNPattern(text):
+			return malformed
 		}
-		return verdict(matchParts(wanted, actual))
-	}
+		return verdict(wanted.matchesARN(actual))
+	}, sound
 }
+
+func isARNPattern(text string) bool { return text == "*" || isARN(text) }
 
 // isARN tells whether text has the six parts of an ARN.
 func isARN(text string) bool {
 	return strings.HasPrefix(text, "arn:") && strings.Count(text, ":") >= arnParts-1
 }
 
-func splitARN(p pattern) []pattern {
-	var parts []pattern
-	start := 0
-	for i, s := range p {
-		if s == ':' && len(parts) < arnParts-1 {
-			parts = append(parts, p[start:i])
-			start = i + 1
-		}
-	}
-	return append(parts, p[start:])
-}
-
-func matchParts(wanted []pattern, actual string) bool {
-	if len(wanted) == 1 { // the pattern *
+// matchesARN compares p, a * or a pattern of six parts, part by part.
+func (p pattern) matchesARN(actual string) bool {
+	if len(p) == 1 {
 		return true
 	}
-	parts := strings.SplitN(actual, ":", arnParts)
-	for i, p := range wanted {
-		if !p.matches(units(parts[i])) {
+	for i, part := range strings.SplitN(actual, ":", arnParts) {
+		wanted := p
+		if i < arnParts-1 {
+			colon := slices.Index(p, ':')
+			wanted, p = p[:colon], p[colon+1:]
+		}
+		if !wanted.matches(units(part)) {
 			return false
 		}
 	}

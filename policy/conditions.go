@@ -85,10 +85,10 @@ func (p *parser) conditionValue(c *condition, n *node) {
 		p.syntax(n.start, problem)
 		return
 	}
-	compare := c.read(t)
-	if compare == nil {
+	compare, sound := c.read(t)
+	if binary := c.name == "BinaryEquals"; !sound && (p.kind != Session || binary) {
 		at, message := passSyntax, p.words.syntax
-		if p.kind == Identity && strings.HasPrefix(c.name, "Date") {
+		if !p.kind.namesCallers() && strings.HasPrefix(c.name, "Date") {
 			at, message = passLegacy, errLegacy
 		}
 		p.fail(at, n.start, message, quote(n.text)+" is not what "+c.name+" compares; it wants "+c.wants)

@@ -130,7 +130,7 @@ func (p *parser) sid(s *statement, n *node) {
 	}
 	s.sid, _ = p.string(v, "Sid")
 	// Services with their own resource policies take other characters too.
-	if (p.kind == Identity || p.kind == Trust) && !sidCharacters.MatchString(s.sid) {
+	if p.kind != Resource && p.kind != Key && !sidCharacters.MatchString(s.sid) {
 		p.fail(passSids, v.start, p.words.sid, "a Sid is made of letters and digits only")
 	}
 }
@@ -145,7 +145,7 @@ func (p *parser) effect(s *statement, n *node) {
 	s.allow = text == "Allow"
 	switch {
 	case !ok || text == "Allow" || text == "Deny":
-	case p.kind == Identity && (strings.EqualFold(text, "Allow") || strings.EqualFold(text, "Deny")):
+	case !p.kind.namesCallers() && (strings.EqualFold(text, "Allow") || strings.EqualFold(text, "Deny")):
 		p.fail(passLegacy, v.start, errLegacy, "Effect is Allow or Deny, in this case of letters")
 	default:
 		p.fail(passSyntax, v.start, with(p.words.effect, text), "Effect is Allow or Deny, in this case of letters")

@@ -30,8 +30,8 @@ var vendorCharacters = regexp.MustCompile(`^[a-zA-Z0-9.-]+$`)
 func (p *parser) action(n *node) {
 	vendor, name, found := strings.Cut(n.text, ":")
 	switch {
-	case p.kind == Trust && (!found || !strings.EqualFold(vendor, "sts")):
-		p.fail(passActionFormat, n.start, errSTSOnly, quote(n.text)+" is no action of sts; a trust policy allows sts:AssumeRole and its like")
+	case p.kind == Trust && (vendor != "sts" || !found || strings.ContainsAny(name, "*?")):
+		p.fail(passActionFormat, n.start, errSTSOnly, "name each action whole and in its case of letters, as in sts:AssumeRole; "+quote(n.text)+" is not so")
 	case n.text == "*":
 	case !found:
 		p.fail(passActionFormat, n.start, p.words.noVendor, "write SERVICE:ACTION, as in s3:GetObject")
@@ -118,9 +118,9 @@ func (p *parser) principals(s *statement, n *node) {
 	v, not := p.either(n, "Principal")
 	s.notPrincipal = not
 	switch {
-	case p.kind == Identity && v != nil:
+	case !p.kind.namesCallers() && v != nil:
 		p.fail(passSyntax, v.start, errPrincipal, "an identity policy speaks of whom it is attached to; take the element away")
-	case p.kind == Identity:
+	case !p.kind.namesCallers():
 	case not && s.allow:
 		p.fail(passSyntax, v.start, errAllowNot, "name whom you allow in Principal")
 	case not && p.kind == Trust:
@@ -149,7 +149,7 @@ func (p *parser) principal(s *statement, v *node) {
 	for _, m := range v.members {
 		for _, item := range p.strings(m.value, "Principal") {
 			if hint := p.party(m.name, item.text); hint != "" {
-				p.fail(passSyntax, item.start, `Invalid principal in policy: "`+strings.ToUpper(m.name)+`":"`+item.text+`"`, hint)
+				p.fail(passSyntax, item.start, invalidPrincipal(m.name, item.text), hint)
 			}
 			s.parties = append(s.parties, party{kind: m.name, text: item.text, offset: item.start})
 		}

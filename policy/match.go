@@ -31,7 +31,7 @@ func (s *statement) takesResource(e *env) bool {
 
 // takesCaller is always true in an identity policy, which names nobody.
 func (s *statement) takesCaller(e *env, kind Kind) bool {
-	return kind == Identity || s.grants(e) != notNamed
+	return !kind.namesCallers() || s.grants(e) != notNamed
 }
 
 func (s *statement) takesConditions(e *env) bool {
@@ -74,7 +74,7 @@ func (l layer) find(e *env, allow bool) (best spot, closest grant) {
 				continue
 			}
 			g := direct
-			if kind != Identity {
+			if kind.namesCallers() {
 				g = s.grants(e)
 			}
 			if g > closest {

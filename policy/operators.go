@@ -13,8 +13,9 @@ const (
 	matches
 	// unreadable: the request's value is not of the operator's type.
 	unreadable
-	// malformed: the policy's value became no ARN once its variables were
-	// replaced; AWS lets such a value take part in a Deny, never in an Allow.
+	// malformed: the policy's value is no ARN, which is found out late where it
+	// holds variables or stands in a session policy. AWS lets such a value
+	// decide for a Deny and against an Allow, whatever comes after it.
 	malformed
 )
 
@@ -33,17 +34,19 @@ type operator struct {
 	unequal bool
 	// wants describes the type of values, for hints.
 	wants string
-	// read prepares a value of a policy; it returns nil for one that is not of
-	// the operator's type.
-	read func(t template) comparison
+	// read prepares a value of a policy. sound is false for one that is not of
+	// the operator's type; its comparison matches nothing.
+	read reading
 }
+
+type reading func(t template) (compare comparison, sound bool)
 
 // nullOperator is the one operator that looks only at whether a key is there.
 const nullOperator = "Null"
 
 // operators lists all that IAM knows.
 func operators() []operator {
-	text := func(name string, negated bool, read func(template) comparison) operator {
+	text := func(name string, negated bool, read reading) operator {
 		return operator{name: name, negated: negated, variables: true, wants: "text", read: read}
 	}
 	arn := func(name string, negated bool) operator {
@@ -102,38 +105,36 @@ func verdict(match bool) outcome {
 	return differs
 }
 
-func readText(t template) comparison {
+func readText(t template) (comparison, bool) {
 	return func(e *env, actual string) outcome {
 		wanted, _, ok := t.expand(e)
 		return verdict(ok && wanted == actual)
-	}
+	}, true
 }
 
-func readFolded(t template) comparison {
+func readFolded(t template) (comparison, bool) {
 	return func(e *env, actual string) outcome {
 		wanted, _, ok := t.expand(e)
 		return verdict(ok && lower(wanted) == lower(actual))
-	}
+	}, true
 }
 
-func readPattern(t template) comparison {
+func readPattern(t template) (comparison, bool) {
 	return func(e *env, actual string) outcome {
 		_, wanted, ok := t.expand(e)
 		return verdict(ok && wanted.matches(units(actual)))
-	}
+	}, true
 }
 
 // isTrue reads a boolean: true in any case, all else is false.
 func isTrue(text string) bool { return strings.EqualFold(text, "true") }
 
-func readBool(t template) comparison {
+func readBool(t template) (comparison, bool) {
 	wanted := isTrue(t.text)
-	return func(_ *env, actual string) outcome { return verdict(isTrue(actual) == wanted) }
+	return func(_ *env, actual string) outcome { return verdict(isTrue(actual) == wanted) }, true
 }
 
-func readBinary(t template) comparison {
-	if _, err := base64.StdEncoding.Strict().DecodeString(t.text); err != nil {
-		return nil
-	}
-	return func(_ *env, actual string) outcome { return verdict(actual == t.text) }
+func readBinary(t template) (comparison, bool) {
+	_, err := base64.StdEncoding.Strict().DecodeString(t.text)
+	return func(_ *env, actual string) outcome { return verdict(actual == t.text) }, err == nil
 }

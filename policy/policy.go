@@ -6,13 +6,20 @@ package policy
 // A Kind says where a document is attached; it decides what IAM lets it hold.
 type Kind int
 
-// The kinds. A boundary and a session policy are of kind Identity.
+// The kinds. A boundary is of kind Identity, and so may a session policy be.
 const (
 	Identity Kind = iota
 	Resource
 	Trust
 	Key // a KMS key policy
+	// Session is an inline session policy: STS lets pass some values of
+	// conditions that IAM refuses to store (numbers, dates, networks and ARNs
+	// that are none), which then match nothing.
+	Session
 )
+
+// namesCallers tells kinds whose statements have a Principal.
+func (k Kind) namesCallers() bool { return k == Resource || k == Trust || k == Key }
 
 // A Named document has a name that a decision can cite, as
 // "inline policy s3-list of role bucketlister".

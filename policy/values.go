@@ -20,35 +20,29 @@ func parseNumber(text string) (*big.Rat, bool) {
 	return new(big.Rat).SetString(text)
 }
 
-func readNumber(holds func(int) bool) func(template) comparison {
-	return func(t template) comparison {
-		wanted, ok := parseNumber(t.text)
-		if !ok {
-			return nil
-		}
+func readNumber(holds func(int) bool) reading {
+	return func(t template) (comparison, bool) {
+		wanted, sound := parseNumber(t.text)
 		return func(_ *env, actual string) outcome {
 			n, ok := parseNumber(actual)
 			if !ok {
 				return unreadable
 			}
-			return verdict(holds(n.Cmp(wanted)))
-		}
+			return verdict(sound && holds(n.Cmp(wanted)))
+		}, sound
 	}
 }
 
-func readDate(holds func(int) bool) func(template) comparison {
-	return func(t template) comparison {
-		wanted, ok := parseDate(t.text)
-		if !ok {
-			return nil
-		}
+func readDate(holds func(int) bool) reading {
+	return func(t template) (comparison, bool) {
+		wanted, sound := parseDate(t.text)
 		return func(_ *env, actual string) outcome {
 			at, ok := parseDate(actual)
 			if !ok {
 				return unreadable
 			}
-			return verdict(holds(at.Compare(wanted)))
-		}
+			return verdict(sound && holds(at.Compare(wanted)))
+		}, sound
 	}
 }
 
@@ -105,18 +99,15 @@ func parseEpoch(text string) (time.Time, bool) {
 	return time.UnixMilli(millis.Int64()).UTC(), true
 }
 
-func readNetwork(t template) comparison {
-	network, ok := parseNetwork(t.text)
-	if !ok {
-		return nil
-	}
+func readNetwork(t template) (comparison, bool) {
+	network, sound := parseNetwork(t.text)
 	return func(_ *env, actual string) outcome {
 		address, ok := parseAddress(actual)
 		if !ok {
 			return unreadable
 		}
-		return verdict(network.Contains(address.Unmap()))
-	}
+		return verdict(sound && network.Contains(address.Unmap()))
+	}, sound
 }
 
 // parseNetwork reads a network of a policy. IPv4 may have bits beyond the

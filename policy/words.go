@@ -34,7 +34,7 @@ func wordsOf(kind Kind) words {
 		noVendor: "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.",
 		sid:      "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*",
 	}
-	if kind == Identity {
+	if !kind.namesCallers() {
 		const syntax = "Syntax errors in policy."
 		w.json, w.syntax, w.version, w.empty = syntax, syntax, syntax, syntax
 		w.unknown, w.effect, w.noEffect = syntax, syntax, syntax
