@@ -116,11 +116,8 @@ func createPolicy(q *request) (any, error) {
 			return nil, exists("A policy called %s already exists. Duplicate names are not allowed.", n.name)
 		}
 	}
-	p := &world.Policy{
-		Name: n.name, Path: n.path, ARN: arn, ID: world.NewID("ANPA"), Created: q.Time, Default: "v1",
-		Versions: []world.PolicyVersion{{ID: "v1", Document: doc, Created: q.Time}},
-	}
-	a.Policies[arn] = p
+	p := a.AddPolicy(n.name, n.path, doc)
+	p.Created, p.Versions[0].Created = q.Time, q.Time
 	return policyResult{viewPolicy(a, p)}, nil
 }
 

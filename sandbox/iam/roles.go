@@ -148,15 +148,12 @@ func createRole(q *request) (any, error) {
 			return nil, exists("Role with name %s already exists.", n.name)
 		}
 	}
-	if n.boundary != "" && q.World.ManagedPolicy(n.boundary) == nil {
-		return nil, missing("Scope ARN: %s does not exist or is not attachable.", n.boundary)
+	if n.boundary != "" && !q.attachable(n.boundary) {
+		return nil, notAttachable(n.boundary)
 	}
-	r := &world.Role{
-		Name: n.name, Path: n.path, ARN: arn, ID: world.NewID("AROA"), Description: q.Get("Description"),
-		Created: q.Time, MaxSession: life, Trust: trust, Inline: map[string]*policy.Document{},
-		Boundary: n.boundary, Tags: n.tags,
-	}
-	a.Roles[n.name] = r
+	r := a.AddRole(n.name, n.path, trust)
+	r.Description, r.Created, r.MaxSession = q.Get("Description"), q.Time, life
+	r.Boundary, r.Tags = n.boundary, n.tags
 	return roleResult{viewRole(r)}, nil
 }
 

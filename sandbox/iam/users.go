@@ -54,11 +54,8 @@ func createUser(q *request) (any, error) {
 	if n.boundary != "" && !q.attachable(n.boundary) {
 		return nil, notAttachable(n.boundary)
 	}
-	u := &world.User{
-		Name: n.name, Path: n.path, ARN: arn, ID: world.NewID("AIDA"), Created: q.Time,
-		Inline: map[string]*policy.Document{}, Boundary: n.boundary, Tags: n.tags,
-	}
-	a.Users[n.name] = u
+	u := a.AddUser(n.name, n.path)
+	u.Created, u.Boundary, u.Tags = q.Time, n.boundary, n.tags
 	return userResult{viewUser(u)}, nil
 }
 

@@ -25,6 +25,8 @@ type World struct {
 	Accounts map[string]*Account // :: account id → account
 	// Region is where things are that name no region of their own.
 	Region string
+	// Home is the account of those who name none.
+	Home string
 	// SessionsLife shortens every session, so that tests see several lives of
 	// a credential; zero: as AWS. Marked in each decision.
 	SessionsLife time.Duration
@@ -35,9 +37,11 @@ type World struct {
 	faults faultSet
 }
 
-// New returns a world without any account, with a sealing key of its own.
+// New returns a world with one empty account, DefaultAccount.
 func New() *World {
-	return &World{Accounts: map[string]*Account{}, Region: DefaultRegion}
+	w := &World{Accounts: map[string]*Account{}, Region: DefaultRegion, Home: DefaultAccount}
+	w.AddAccount(DefaultAccount)
+	return w
 }
 
 // An Account holds everything that belongs to one AWS account. Maps are keyed

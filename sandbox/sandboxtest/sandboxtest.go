@@ -1,0 +1,143 @@
+// Package sandboxtest starts a sandbox inside a test: a real listener on
+// loopback, a world of the test's own, an administrator's key, and clients
+// that trust it. When the test ends, it fails if any refusal had no row in the
+// catalogue of reasons.
+package sandboxtest
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"daypass.dev/reason"
+	"daypass.dev/sandbox"
+	"daypass.dev/sandbox/world"
+)
+
+// A Sandbox is one that runs until its test ends.
+type Sandbox struct {
+	// URL is its HTTPS address, ProxyURL that for HTTPS_PROXY and HTTP_PROXY.
+	URL, ProxyURL string
+	// CAFile holds the certificate of its CA in PEM.
+	CAFile string
+	// Admin may do everything in the world's home account.
+	Admin world.AccessKey
+	World *world.World
+
+	roots *x509.CertPool
+}
+
+// Start runs a sandbox of a world, or of one that is described in YAML; an
+// empty text is a world with one empty account.
+func Start[W string | *world.World](t testing.TB, from W) *Sandbox {
+	t.Helper()
+	w := load(t, from)
+	server, err := sandbox.Listen("127.0.0.1:0", sandbox.New(w))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Sandbox{
+		URL: server.URL(), ProxyURL: server.ProxyURL(), World: w,
+		CAFile: filepath.Join(t.TempDir(), "sandbox-ca.pem"),
+		Admin:  w.Administrator(w.Home), roots: x509.NewCertPool(),
+	}
+	s.roots.AppendCertsFromPEM(server.CA())
+	if err := os.WriteFile(s.CAFile, server.CA(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Close(); err != nil {
+			t.Errorf("closing the sandbox: %v", err)
+		}
+		CheckReasons(t, w.Decisions())
+	})
+	return s
+}
+
+func load(t testing.TB, from any) *world.World {
+	t.Helper()
+	w, ok := from.(*world.World)
+	if ok {
+		return w
+	}
+	w, err := world.Parse("world.yaml", []byte(from.(string)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// CheckReasons fails the test for each refusal without a reason that the
+// catalogue has.
+func CheckReasons(t testing.TB, decisions []world.Decision) {
+	t.Helper()
+	for _, d := range decisions {
+		if d.Code == "" {
+			continue
+		}
+		if _, ok := reason.Lookup(d.Reason); !ok {
+			t.Errorf("%s %s was refused with %s for reason %q, which is not in the catalogue", d.Service, d.Operation, d.Code, d.Reason)
+		}
+	}
+}
+
+// Decisions are the records of all calls so far, the oldest first.
+func (s *Sandbox) Decisions() []world.Decision { return s.World.Decisions() }
+
+// Last is the latest decision about an operation; it fails the test if there
+// is none.
+func (s *Sandbox) Last(t testing.TB, operation string) world.Decision {
+	t.Helper()
+	all := s.Decisions()
+	for i := len(all) - 1; i >= 0; i-- {
+		if all[i].Operation == operation {
+			return all[i]
+		}
+	}
+	t.Fatalf("no call of %s was recorded", operation)
+	return world.Decision{}
+}
+
+// Env are the variables, as NAME=value, by which SDKs and the AWS CLI find the
+// sandbox and sign as its administrator.
+func (s *Sandbox) Env() []string {
+	return sandbox.Environment(s.URL, s.CAFile, s.World.Region, s.Admin)
+}
+
+// Client is an HTTP client that trusts the sandbox.
+func (s *Sandbox) Client() *http.Client {
+	return &http.Client{Transport: &http.Transport{TLSClientConfig: s.tls()}}
+}
+
+// ProxyClient is an HTTP client that trusts the sandbox and reaches every host
+// name through it.
+func (s *Sandbox) ProxyClient() *http.Client {
+	u, err := url.Parse(s.ProxyURL)
+	if err != nil {
+		panic(err) // made from a listener's address
+	}
+	return &http.Client{Transport: &http.Transport{TLSClientConfig: s.tls(), Proxy: http.ProxyURL(u)}}
+}
+
+func (s *Sandbox) tls() *tls.Config {
+	return &tls.Config{RootCAs: s.roots, MinVersion: tls.VersionTLS12}
+}
+
+// Config is for clients of the AWS SDK that sign as the administrator.
+func (s *Sandbox) Config() aws.Config { return s.ConfigFor(s.Admin.ID, s.Admin.Secret, "") }
+
+// ConfigFor is for clients of the AWS SDK that sign with the given keys; an
+// empty session token is that of a long-term key.
+func (s *Sandbox) ConfigFor(accessKeyID, secret, sessionToken string) aws.Config {
+	return aws.Config{
+		Region: s.World.Region, BaseEndpoint: aws.String(s.URL), HTTPClient: s.Client(),
+		Credentials: credentials.NewStaticCredentialsProvider(accessKeyID, secret, sessionToken),
+	}
+}
