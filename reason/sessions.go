@@ -113,12 +113,6 @@ func sessionSubjects() []Reason {
 		{"role-elsewhere", denied, unassumable,
 			"the role is in another account than the trust anchor",
 			"use a role beside the trust anchor, and assume the other one from it"},
-		{"role-unknown", denied, unassumable,
-			"the role does not exist",
-			"check name and path of the role; a deleted role stays in the profile's list"},
-		{"role-duration", denied, unassumable + " The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
-			"the session would be longer than the role's MaxSessionDuration allows",
-			"ask for less, lower the profile's durationSeconds, or raise MaxSessionDuration"},
 		{"source-identity", denied, unassumable,
 			"the leaf's common name cannot be a source identity",
 			"issue it with a common name of at most 64 letters, digits, spaces and characters of _.:/=+-@"},
@@ -127,9 +121,6 @@ func sessionSubjects() []Reason {
 
 func anywhereControl() []Reason {
 	return []Reason{
-		{"anywhere-operation", "NotImplemented", "",
-			"the sandbox does not have this operation or member of Roles Anywhere",
-			"leave it out, or try it on AWS"},
 		{"anywhere-body", invalid, "",
 			"the body is not one JSON object whose members have the types of the operation",
 			"send it with an SDK or the AWS CLI"},

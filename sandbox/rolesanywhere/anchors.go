@@ -1,0 +1,165 @@
+package rolesanywhere
+
+import (
+	"daypass.dev/sandbox/wire"
+	"daypass.dev/sandbox/world"
+)
+
+// The types of trust anchors; that of AWS Private CA is not built here.
+const (
+	typeBundle    = "CERTIFICATE_BUNDLE"
+	typePrivateCA = "AWS_ACM_PCA"
+)
+
+type anchorSource struct {
+	Type string      `json:"sourceType"`
+	Data *sourceData `json:"sourceData"`
+}
+
+type sourceData struct {
+	Certificates string `json:"x509CertificateData,omitempty"`
+	PrivateCA    string `json:"acmPcaArn,omitempty"`
+}
+
+// check reads the bundle. A certificate in it may have expired.
+func (s *anchorSource) check() error {
+	switch {
+	case s == nil || s.Data == nil:
+		return faultf("anywhere-parameter", "source is missing")
+	case s.Type == typePrivateCA:
+		return faultf("anchor-type", "sourceType is %s", s.Type)
+	case s.Type != typeBundle:
+		return faultf("anywhere-parameter", "sourceType is %q", s.Type)
+	}
+	if _, f := parseBundle(s.Data.Certificates); f != nil {
+		return f
+	}
+	return nil
+}
+
+type anchorDetail struct {
+	ID            string                `json:"trustAnchorId"`
+	ARN           string                `json:"trustAnchorArn"`
+	Name          string                `json:"name"`
+	Source        anchorSource          `json:"source"`
+	Enabled       bool                  `json:"enabled"`
+	CreatedAt     string                `json:"createdAt"`
+	UpdatedAt     string                `json:"updatedAt"`
+	Notifications []notificationSetting `json:"notificationSettings"`
+}
+
+type notificationSetting struct {
+	Enabled      bool   `json:"enabled"`
+	Event        string `json:"event"`
+	Threshold    int    `json:"threshold"`
+	Channel      string `json:"channel"`
+	ConfiguredBy string `json:"configuredBy"`
+}
+
+// describeAnchor shows the default notification settings; others cannot be
+// set here.
+func describeAnchor(a *world.Anchor) any {
+	byAWS := func(event string) notificationSetting {
+		return notificationSetting{true, event, 45, "ALL", "rolesanywhere.amazonaws.com"}
+	}
+	return anchorDetail{
+		ID: a.ID, ARN: a.ARN, Name: a.Name, Enabled: !a.Disabled,
+		Source:    anchorSource{a.Type, &sourceData{Certificates: a.Bundle, PrivateCA: a.PrivateCA}},
+		CreatedAt: wire.Timestamp(a.Created), UpdatedAt: wire.Timestamp(a.Updated),
+		Notifications: []notificationSetting{byAWS("CA_CERTIFICATE_EXPIRY"), byAWS("END_ENTITY_CERTIFICATE_EXPIRY")},
+	}
+}
+
+func anchors() shelf[world.Anchor] {
+	return shelf[world.Anchor]{
+		kind: "trust-anchor", member: "trustAnchor", list: "trustAnchors",
+		of:    func(a *world.Account) map[string]*world.Anchor { return a.Anchors },
+		about: func(a *world.Anchor) about { return about{a.Region, a.ID, a.Created, a.Tags} },
+		show:  describeAnchor, brief: describeAnchor,
+	}
+}
+
+func createAnchor(q *request) error {
+	var in struct {
+		Name          string        `json:"name"`
+		Source        *anchorSource `json:"source"`
+		Enabled       bool          `json:"enabled"`
+		Tags          []tag         `json:"tags"`
+		Notifications []any         `json:"notificationSettings"`
+	}
+	if err := q.read(&in); err != nil {
+		return err
+	}
+	id := world.NewUUID()
+	arn := q.arnOf(anchors().kind, id)
+	if err := q.allowed(arn, nil, tagContext(in.Tags)); err != nil {
+		return err
+	}
+	tags, err := withTags(nil, in.Tags)
+	if err != nil {
+		return err
+	}
+	if err := checkName(in.Name); err != nil {
+		return err
+	}
+	if err := in.Source.check(); err != nil {
+		return err
+	}
+	if len(in.Notifications) > 0 {
+		return faultf("operation-not-built", "notificationSettings of %s", q.op)
+	}
+	return anchors().add(q, &world.Anchor{
+		ID: id, ARN: arn, Region: q.Region, Name: in.Name,
+		Type: in.Source.Type, Bundle: in.Source.Data.Certificates,
+		Disabled: !in.Enabled, Created: q.Time, Updated: q.Time, Tags: tags,
+	})
+}
+
+func updateAnchor(q *request) error {
+	var in struct {
+		Name   *string       `json:"name"`
+		Source *anchorSource `json:"source"`
+	}
+	if err := q.read(&in); err != nil {
+		return err
+	}
+	if err := anchors().enter(q); err != nil {
+		return err
+	}
+	if in.Name != nil {
+		if err := checkName(*in.Name); err != nil {
+			return err
+		}
+	}
+	if in.Source != nil {
+		if err := in.Source.check(); err != nil {
+			return err
+		}
+	}
+	return anchors().change(q, func(_ *world.Account, a *world.Anchor) error {
+		if in.Name != nil {
+			a.Name = *in.Name
+		}
+		if in.Source != nil {
+			a.Type, a.Bundle = in.Source.Type, in.Source.Data.Certificates
+		}
+		a.Updated = q.Time
+		return nil
+	})
+}
+
+func getAnchor(q *request) error {
+	return anchors().one(q, func(*world.Account, *world.Anchor) {})
+}
+
+func deleteAnchor(q *request) error {
+	return anchors().one(q, func(account *world.Account, a *world.Anchor) { delete(account.Anchors, a.ID) })
+}
+
+func switchAnchor(on bool) func(*request) error {
+	return func(q *request) error {
+		return anchors().one(q, func(_ *world.Account, a *world.Anchor) { a.Disabled, a.Updated = !on, q.Time })
+	}
+}
+
+func listAnchors(q *request) error { return anchors().all(q) }
