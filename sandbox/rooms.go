@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"daypass.dev/sandbox/iam"
+	"daypass.dev/sandbox/rolesanywhere"
 	"daypass.dev/sandbox/sigv4"
 	"daypass.dev/sandbox/sts"
 	"daypass.dev/sandbox/wire"
@@ -23,6 +24,8 @@ func rooms() map[string]room {
 	return map[string]room{
 		"sts": {sts.Service{}, sigv4.Query, sts.Namespace},
 		"iam": {iam.Service{}, sigv4.Query, iam.Namespace},
+
+		"rolesanywhere": {rolesanywhere.Service{}, sigv4.RESTJSON, ""},
 	}
 }
 
