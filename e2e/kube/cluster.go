@@ -1,0 +1,147 @@
+// Package kube starts and stops a real Kubernetes: etcd, API server, controller
+// manager, scheduler, kubelets, kube-proxies, containerd and CoreDNS, one or two
+// nodes, in network, mount, process and host name namespaces of their own. It
+// needs root on Linux. Nothing of the machine is changed but control groups
+// with names of the cluster's own; all files lie below Dir and Cache.
+package kube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"daypass.dev/e2e/build"
+)
+
+// Versions of Kubernetes that can be built, the first by default. Each but the
+// first has a go.mod of its own beside that of e2e/cluster.
+var Versions = []string{"1.36.3", "1.35.4"}
+
+// NodeCommand is the argument that makes the starter's program a node: its main
+// calls node.Run with the argument after it.
+const NodeCommand = "node"
+
+// A Cluster is one Kubernetes. Several may run beside each other, each with a
+// Dir of its own.
+type Cluster struct {
+	// Dir holds all state, and the cluster is known by it. It is made by Up and
+	// removed by Down, so it must be absolute and hold nothing else.
+	Dir string
+	// Cache keeps what was built; clusters share it.
+	Cache string
+	// Source is the root of this project's checkout.
+	Source string
+	// Version is one of Versions; empty means the first.
+	Version string
+	// Nodes is 1 or 2; 0 means 1.
+	Nodes int
+	// Log takes progress lines; nil is silent.
+	Log io.Writer
+}
+
+func (c *Cluster) file(name string) string { return filepath.Join(c.Dir, name) }
+func (c *Cluster) bin() string             { return c.file("bin") }
+
+// Kubeconfig is the administrator's. It works only where the cluster's network
+// is: see Enter.
+func (c *Cluster) Kubeconfig() string { return c.file("admin.conf") }
+
+func (c *Cluster) nodes() []*Node {
+	all := []*Node{c.node(1)}
+	if c.Nodes == 2 {
+		all = append(all, c.node(2))
+	}
+	return all
+}
+
+func (c *Cluster) version() string {
+	if c.Version == "" {
+		return Versions[0]
+	}
+	return c.Version
+}
+
+func (c *Cluster) builds() *build.Cache { return &build.Cache{Dir: c.Cache, Log: c.Log} }
+
+func (c *Cluster) say(format string, args ...any) {
+	if c.Log != nil {
+		fmt.Fprintf(c.Log, format+"\n", args...)
+	}
+}
+
+// lock makes sure that one starter or stopper is at work at a time. The file
+// lies beside Dir, because Down removes Dir.
+func (c *Cluster) lock(ctx context.Context) (unlock func(), err error) {
+	if !filepath.IsAbs(c.Dir) {
+		return nil, fmt.Errorf("the cluster's folder %q is not absolute", c.Dir)
+	}
+	if os.Geteuid() != 0 {
+		return nil, errors.New("a cluster needs root: it makes namespaces, mounts and control groups")
+	}
+	if err := os.MkdirAll(filepath.Dir(c.Dir), 0o755); err != nil {
+		return nil, err
+	}
+	l := flock.New(c.Dir + ".lock")
+	if locked, err := l.TryLock(); err != nil {
+		return nil, err
+	} else if !locked {
+		c.say("waiting for another starter or stopper of this cluster")
+		if _, err := l.TryLockContext(ctx, 100*time.Millisecond); err != nil {
+			return nil, fmt.Errorf("waiting for %s: %w", l.Path(), err)
+		}
+	}
+	return func() { l.Unlock() }, nil
+}
+
+// pid is the process id of a node's first process.
+func (c *Cluster) pid(n *Node) (int, error) {
+	found, err := first(n.mark())
+	if err != nil {
+		return 0, err
+	}
+	if len(found) != 1 {
+		return 0, fmt.Errorf("%s of the cluster in %s does not run", n.Name, c.Dir)
+	}
+	return found[0], nil
+}
+
+// Command is a command in the network of the cluster's first node, with this
+// machine's files: kubectl, curl, anything that talks to the cluster.
+func (c *Cluster) Command(ctx context.Context, name string, args ...string) (*exec.Cmd, error) {
+	pid, err := c.pid(c.node(1))
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, "nsenter", append([]string{
+		"--target", strconv.Itoa(pid), "--net", "--", name,
+	}, args...)...)
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+c.Kubeconfig(), "PATH="+c.bin()+":"+systemPath)
+	return cmd, nil
+}
+
+// Enter is a line for a shell that opens another one in which kubectl works.
+func (c *Cluster) Enter() (string, error) {
+	pid, err := c.pid(c.node(1))
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("nsenter --target %d --net env KUBECONFIG=%s PATH=%s:$PATH $SHELL", pid, c.Kubeconfig(), c.bin()), nil
+}
+
+// Kubectl runs kubectl as the cluster's administrator and returns what it
+// prints. Input may be nil. An error tells what kubectl said.
+func (c *Cluster) Kubectl(ctx context.Context, input io.Reader, args ...string) (string, error) {
+	cmd, err := c.Command(ctx, filepath.Join(c.bin(), "kubectl"), args...)
+	if err != nil {
+		return "", err
+	}
+	return output(cmd, input, "kubectl", args)
+}
