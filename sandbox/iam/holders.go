@@ -60,10 +60,10 @@ func (k kind) putInline(q *request) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		size := weight(doc.Text)
+		size := doc.Size()
 		for other, d := range h.inline {
 			if other != name {
-				size += weight(d.Text)
+				size += d.Size()
 			}
 		}
 		if size > k.inlineQuota {

@@ -129,17 +129,6 @@ func (q *request) document(kind policy.Kind, parameter string) (*policy.Document
 	return doc, nil
 }
 
-// weight is a document's size as IAM counts it against quotas: without blanks.
-func weight(text string) int {
-	n := 0
-	for _, r := range text {
-		if !strings.ContainsRune(" \t\r\n", r) {
-			n++
-		}
-	}
-	return n
-}
-
 // encoded is how IAM sends policies: percent-encoded as in RFC 3986.
 func encoded(doc *policy.Document) string {
 	return strings.ReplaceAll(url.QueryEscape(doc.Text), "+", "%20")

@@ -12,8 +12,6 @@ import (
 	"daypass.dev/sandbox/world"
 )
 
-const managedQuota = 6144
-
 var policyARN = regexp.MustCompile(`^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/.+$`)
 
 type policyXML struct {
@@ -89,8 +87,8 @@ func (q *request) managed() (*policy.Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	if weight(doc.Text) > managedQuota {
-		return nil, overQuota("Cannot exceed quota for PolicySize: %d", managedQuota)
+	if err := doc.Managed(); err != nil {
+		return nil, world.PolicyRefusal(err)
 	}
 	return doc, nil
 }

@@ -17,8 +17,6 @@ var (
 	entityPath = regexp.MustCompile(`^(/|/[!-~]+/)$`)
 )
 
-const trustQuota = 2048
-
 type roleXML struct {
 	Path                     string
 	RoleName                 string
@@ -132,16 +130,16 @@ func createRole(q *request) (any, error) {
 	if err := q.allow(arn, n.context); err != nil {
 		return nil, err
 	}
-	trust, err := q.trust("AssumeRolePolicyDocument")
-	if err != nil {
-		return nil, err
-	}
 	life, err := q.maxSession()
 	if err != nil {
 		return nil, err
 	}
 	q.World.Lock()
 	defer q.World.Unlock()
+	trust, err := q.trust("AssumeRolePolicyDocument")
+	if err != nil {
+		return nil, err
+	}
 	a := q.account()
 	for name := range a.Roles {
 		if strings.EqualFold(name, n.name) {
@@ -157,14 +155,15 @@ func createRole(q *request) (any, error) {
 	return roleResult{viewRole(r)}, nil
 }
 
-// trust parses and weighs a trust policy.
+// trust parses a trust policy and binds it to the users and roles that it
+// names, which must exist.
 func (q *request) trust(parameter string) (*policy.Document, error) {
 	doc, err := q.document(policy.Trust, parameter)
 	if err != nil {
 		return nil, err
 	}
-	if weight(doc.Text) > trustQuota {
-		return nil, overQuota("Cannot exceed quota for ACLSizePerRole: %d", trustQuota)
+	if doc, err = doc.Bind(q.World.UniqueID); err != nil {
+		return nil, world.PolicyRefusal(err)
 	}
 	return doc, nil
 }

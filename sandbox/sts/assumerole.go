@@ -131,7 +131,7 @@ func checkARN(arn string) error {
 
 func readPolicies(form wire.Form, ask *world.Assume) error {
 	if text := form.Get("Policy"); text != "" {
-		doc, err := policy.Parse(policy.Identity, text)
+		doc, err := policy.Parse(policy.Session, text)
 		if err != nil {
 			return world.PolicyRefusal(err)
 		}

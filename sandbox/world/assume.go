@@ -1,6 +1,7 @@
 package world
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -157,10 +158,26 @@ func (c *Call) trusted(who policy.Principal, role Role, a Assume) error {
 			ResourcePolicy: &policy.Named{Name: "trust policy of role " + role.Name, Document: role.Trust},
 		}
 		if err := c.authorize(who, access); err != nil {
-			return err
+			return nameTrust(err, action)
 		}
 	}
 	return nil
+}
+
+// nameTrust gives the two actions that are often forgotten in trust policies
+// reasons of their own.
+func nameTrust(err error, action string) error {
+	var e *Refusal
+	if !errors.As(err, &e) || e.Slug != "policy-action" {
+		return err
+	}
+	switch action {
+	case "sts:TagSession":
+		e.Slug = "trust-tag-session"
+	case "sts:SetSourceIdentity":
+		e.Slug = "trust-source-identity"
+	}
+	return err
 }
 
 // trustContext are the condition keys of an assumption. Roles Anywhere's tags

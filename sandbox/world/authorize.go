@@ -119,9 +119,9 @@ func (w *World) managed(arn string) policy.Named {
 func (w *World) sessionPolicies(s *Session) []policy.Named {
 	var all []policy.Named
 	for i, text := range s.Policies {
-		doc, err := policy.Parse(policy.Identity, text)
+		doc, err := policy.Parse(policy.Session, text)
 		if err != nil {
-			doc = nil
+			doc = nil // allows nothing; it was parsed when the session was issued
 		}
 		all = append(all, policy.Named{Name: fmt.Sprintf("session policy %d of %s", i+1, s.Name), Document: doc})
 	}

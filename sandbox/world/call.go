@@ -103,8 +103,11 @@ func PolicyRefusal(err error) *Refusal {
 	e := &Refusal{Slug: "policy-malformed", Code: "MalformedPolicyDocument", Message: err.Error(), Status: 400}
 	var s *policy.SyntaxError
 	if errors.As(err, &s) {
-		if s.Code != "" {
-			e.Code = s.Code
+		switch s.Code {
+		case "LimitExceeded":
+			e.Slug, e.Code, e.Status = "quota-exceeded", s.Code, http.StatusConflict
+		case "ValidationError":
+			e.Slug, e.Code = "parameter-invalid", s.Code
 		}
 		e.Detail, e.Mend = fmt.Sprintf("line %d, column %d: %s", s.Line, s.Column, s.Message), s.Hint
 	}

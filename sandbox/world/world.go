@@ -9,6 +9,7 @@
 package world
 
 import (
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -93,6 +94,24 @@ func (w *World) Role(arn string) *Role {
 		return nil
 	}
 	return a.Roles[name]
+}
+
+// UniqueID returns the unique id of the user or role that has an ARN now;
+// empty if there is none.
+func (w *World) UniqueID(arn string) string {
+	if r := w.Role(arn); r != nil {
+		return r.ID
+	}
+	p := strings.SplitN(arn, ":", 6)
+	if len(p) != 6 || w.Accounts[p[4]] == nil {
+		return ""
+	}
+	for _, u := range w.Accounts[p[4]].Users {
+		if u.ARN == arn {
+			return u.ID
+		}
+	}
+	return ""
 }
 
 // Now is the world's time, to which every signature, certificate and session
