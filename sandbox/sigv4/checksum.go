@@ -13,6 +13,22 @@ import (
 	"strings"
 )
 
+// VerifyChecksum compares a header or trailer x-amz-checksum-ALGORITHM with
+// data. An error is an *Error.
+func VerifyChecksum(name, value string, data []byte) error {
+	algorithm, ok := strings.CutPrefix(strings.ToLower(name), "x-amz-checksum-")
+	want, err := Checksum(algorithm, data)
+	switch {
+	case !ok || err != nil:
+		return refuse("checksum-unsupported", clip(name)+" is not a checksum that the sandbox knows")
+	case len(value) != len(want):
+		return refuse("checksum-invalid", "the value of "+name+" is not such a checksum: "+clip(value), name)
+	case value != want:
+		return refuse("checksum-mismatch", name+" says "+clip(value)+", the body's is "+want, strings.ToUpper(algorithm))
+	}
+	return nil
+}
+
 // nvme is the polynomial of CRC-64/NVME, reflected.
 const nvme = 0x9a6c9329ac4bc9b5
 

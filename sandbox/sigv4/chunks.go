@@ -199,15 +199,8 @@ func announced(r *http.Request, trailers http.Header) error {
 func checkTrailers(trailers http.Header, data []byte) error {
 	for name, values := range trailers {
 		name = strings.ToLower(name)
-		algorithm, known := strings.CutPrefix(name, "x-amz-checksum-")
-		want, err := Checksum(algorithm, data)
-		switch {
-		case !known || err != nil:
-			return refuse("trailer-unsupported", "the trailer "+clip(name)+" is not a checksum that the sandbox knows")
-		case len(values[0]) != len(want):
-			return refuse("checksum-invalid", "the value of "+name+" is not such a checksum: "+clip(values[0]), name)
-		case values[0] != want:
-			return refuse("checksum-mismatch", name+" says "+clip(values[0])+", the body's is "+want, strings.ToUpper(algorithm))
+		if err := VerifyChecksum(name, values[0], data); err != nil {
+			return err
 		}
 	}
 	return nil
