@@ -6,6 +6,7 @@ import (
 
 	"daypass.dev/sandbox/iam"
 	"daypass.dev/sandbox/rolesanywhere"
+	"daypass.dev/sandbox/s3"
 	"daypass.dev/sandbox/sigv4"
 	"daypass.dev/sandbox/sts"
 	"daypass.dev/sandbox/wire"
@@ -26,6 +27,7 @@ func rooms() map[string]room {
 		"iam": {iam.Service{}, sigv4.Query, iam.Namespace},
 
 		"rolesanywhere": {rolesanywhere.Service{}, sigv4.RESTJSON, ""},
+		"s3":            {s3.Service{}, sigv4.S3, ""},
 	}
 }
 
