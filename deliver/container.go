@@ -49,20 +49,16 @@ func (h *Container) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.Method != http.MethodGet {
 		w.Header().Set("Allow", http.MethodGet)
-		refuse(w, refusal("caller-method"))
+		refuse(w, r, h.Log, refusal("caller-method"))
 		return
 	}
 	if slug := h.authorize(r.Header.Get("Authorization")); slug != "" {
-		f := refusal(slug)
-		told(h.Log, r, f)
-		refuse(w, f)
+		refuse(w, r, h.Log, refusal(slug))
 		return
 	}
 	c, err := fetch(r.Context(), h.Source, containerPatience)
 	if err != nil {
-		f := explain(err)
-		told(h.Log, r, f)
-		refuse(w, f)
+		refuse(w, r, h.Log, explain(err))
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")

@@ -23,10 +23,8 @@ func Guard(next http.Handler, log *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for _, rule := range rules {
 			if rule.refuses(r) {
-				f := refusal(rule.slug)
-				told(log, r, f)
 				w.Header().Set("Connection", "close")
-				refuse(w, f)
+				refuse(w, r, log, refusal(rule.slug))
 				return
 			}
 		}

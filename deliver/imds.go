@@ -43,7 +43,7 @@ type IMDS struct {
 
 func (h *IMDS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if local, ok := calledAt(r); !ok || !local.Addr().IsLoopback() && !local.Addr().IsLinkLocalUnicast() {
-		h.refuse(w, r, "imds-address")
+		refuse(w, r, h.Log, refusal("imds-address"))
 		return
 	}
 	where := place(r.URL.Path)
@@ -53,7 +53,7 @@ func (h *IMDS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.Method != method {
 		w.Header().Set("Allow", method)
-		h.refuse(w, r, "caller-method")
+		refuse(w, r, h.Log, refusal("caller-method"))
 		return
 	}
 	w.Header().Set("Content-Type", "text/plain")
@@ -63,17 +63,11 @@ func (h *IMDS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	left := h.tokens.left(r.Header.Get(headerToken))
 	if left <= 0 {
-		h.refuse(w, r, "imds-token")
+		refuse(w, r, h.Log, refusal("imds-token"))
 		return
 	}
 	w.Header().Set(headerTTL, strconv.Itoa(int(left/time.Second)))
-	h.metadata(w, r, strings.TrimPrefix(where, "latest/"))
-}
-
-func (h *IMDS) refuse(w http.ResponseWriter, r *http.Request, slug string) {
-	f := refusal(slug)
-	told(h.Log, r, f)
-	refuse(w, f)
+	h.metadata(w, r, where)
 }
 
 // token answers PUT /latest/api/token.
@@ -81,7 +75,7 @@ func (h *IMDS) token(w http.ResponseWriter, r *http.Request) {
 	seconds, err := strconv.Atoi(r.Header.Get(headerTTL))
 	ttl := time.Duration(seconds) * time.Second
 	if err != nil || seconds < 1 || seconds > maxTokenTTL {
-		h.refuse(w, r, "imds-ttl")
+		refuse(w, r, h.Log, refusal("imds-ttl"))
 		return
 	}
 	w.Header().Set(headerTTL, strconv.Itoa(seconds))
@@ -92,19 +86,19 @@ func (h *IMDS) token(w http.ResponseWriter, r *http.Request) {
 func (h *IMDS) metadata(w http.ResponseWriter, r *http.Request, what string) {
 	role := h.role()
 	switch what {
-	case "meta-data":
+	case "latest/meta-data":
 		write(w, "iam/\nplacement/")
-	case "meta-data/iam":
+	case "latest/meta-data/iam":
 		write(w, "info\nsecurity-credentials/")
-	case "meta-data/iam/info":
+	case "latest/meta-data/iam/info":
 		h.info(w, role)
-	case "meta-data/iam/security-credentials":
+	case "latest/meta-data/iam/security-credentials":
 		write(w, role)
-	case "meta-data/iam/security-credentials/" + role:
+	case "latest/meta-data/iam/security-credentials/" + role:
 		h.credentials(w, r)
-	case "meta-data/placement":
+	case "latest/meta-data/placement":
 		write(w, "region")
-	case "meta-data/placement/region":
+	case "latest/meta-data/placement/region":
 		if h.Region != "" {
 			write(w, h.Region)
 			return

@@ -71,9 +71,13 @@ func explain(err error) failure {
 	}
 }
 
-// refuse writes f. Go takes an error from application/json only, under code
-// and message; JavaScript looks for Code and Message.
-func refuse(w http.ResponseWriter, f failure) {
+// refuse writes f and logs why. What the caller sent is never logged; why a
+// source fails is for the source to tell, once and not for every caller.
+//
+// Go takes an error from application/json only, under code and message;
+// JavaScript looks for Code and Message.
+func refuse(w http.ResponseWriter, r *http.Request, log *slog.Logger, f failure) {
+	told(log, r, f)
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(f.status)
 	writeJSON(w, struct {
@@ -84,8 +88,6 @@ func refuse(w http.ResponseWriter, f failure) {
 	}{f.code, f.message, f.code, f.message})
 }
 
-// told logs why a caller got nothing. What the caller sent is never logged.
-// Why a source fails is for the source to tell, once and not for every caller.
 func told(log *slog.Logger, r *http.Request, f failure) {
 	if f.slug == "" {
 		quiet(log).Debug("no credentials for a caller", "remote", r.RemoteAddr, "code", f.code, "message", f.message)
