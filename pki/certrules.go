@@ -137,26 +137,14 @@ func describeKey(key any) string {
 
 func utc(t time.Time) string { return t.UTC().Format(timeForPeople) }
 
-var usageNames = []struct {
-	bit  x509.KeyUsage
-	name string
-}{
-	{x509.KeyUsageDigitalSignature, "digitalSignature"},
-	{x509.KeyUsageContentCommitment, "nonRepudiation"},
-	{x509.KeyUsageKeyEncipherment, "keyEncipherment"},
-	{x509.KeyUsageDataEncipherment, "dataEncipherment"},
-	{x509.KeyUsageKeyAgreement, "keyAgreement"},
-	{x509.KeyUsageCertSign, "keyCertSign"},
-	{x509.KeyUsageCRLSign, "cRLSign"},
-	{x509.KeyUsageEncipherOnly, "encipherOnly"},
-	{x509.KeyUsageDecipherOnly, "decipherOnly"},
-}
-
 func describeUsage(u x509.KeyUsage) string {
 	var names []string
-	for _, n := range usageNames {
-		if u&n.bit != 0 {
-			names = append(names, n.name)
+	for i, name := range []string{ // in the order of the bits, RFC 5280, 4.2.1.3
+		"digitalSignature", "nonRepudiation", "keyEncipherment", "dataEncipherment", "keyAgreement",
+		"keyCertSign", "cRLSign", "encipherOnly", "decipherOnly",
+	} {
+		if u&(1<<i) != 0 {
+			names = append(names, name)
 		}
 	}
 	if names == nil {

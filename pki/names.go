@@ -10,21 +10,30 @@ import (
 	"unicode"
 )
 
-// attributes are the short names of Subject attributes, all of RFC 4514,
-// section 3. AWS names C, O, OU, ST, L, CN and UID in its texts; that it maps
-// the other two and no further ones is not checked.
-var attributes = []struct{ id, name string }{
-	{"2.5.4.3", "CN"}, {"2.5.4.6", "C"}, {"2.5.4.7", "L"}, {"2.5.4.8", "ST"},
-	{"2.5.4.9", "STREET"}, {"2.5.4.10", "O"}, {"2.5.4.11", "OU"},
-	{"0.9.2342.19200300.100.1.1", "UID"}, {"0.9.2342.19200300.100.1.25", "DC"},
-}
-
-// attributeName returns the short name, empty if there is none.
+// attributeName returns the short name of an attribute that becomes a tag,
+// empty for others: all of RFC 4514, section 3. AWS names C, O, OU, ST, L, CN
+// and UID in its texts; that it maps the other two and no further ones is not
+// checked.
 func attributeName(id asn1.ObjectIdentifier) string {
-	for _, a := range attributes {
-		if a.id == id.String() {
-			return a.name
-		}
+	switch id.String() {
+	case "2.5.4.3":
+		return "CN"
+	case "2.5.4.6":
+		return "C"
+	case "2.5.4.7":
+		return "L"
+	case "2.5.4.8":
+		return "ST"
+	case "2.5.4.9":
+		return "STREET"
+	case "2.5.4.10":
+		return "O"
+	case "2.5.4.11":
+		return "OU"
+	case "0.9.2342.19200300.100.1.1":
+		return "UID"
+	case "0.9.2342.19200300.100.1.25":
+		return "DC"
 	}
 	return ""
 }

@@ -136,7 +136,8 @@ type thing struct {
 }
 
 // things lists what a rule on p looks at. Intermediates that lie beside the
-// path are not judged as CAs: chain-superfluous tells of them.
+// path, and the leaf among them, are not judged as CAs: chain-superfluous tells
+// of them.
 func (x *exam) things(p part) []thing {
 	var list []thing
 	if x.Leaf != nil && (p == onLeaf || p == onEvery) {
@@ -144,7 +145,7 @@ func (x *exam) things(p part) []thing {
 	}
 	if p == onCA || p == onEvery {
 		for i, c := range x.Intermediates {
-			if len(x.route.path) == 0 || x.route.holds(c) {
+			if isLeaf := x.Leaf != nil && x.Leaf.Equal(c); !isLeaf && (len(x.route.path) == 0 || x.route.holds(c)) {
 				list = append(list, thing{numbered("intermediate", i, len(x.Intermediates)), c})
 			}
 		}
