@@ -1,15 +1,20 @@
 // Package exchange asks AWS: each struct is one AWS call that turns a proof
-// into credentials, and is a daypass.Source. No call is made twice in a row
-// and nothing is remembered but the clock: that is refresh's part.
+// into credentials, and is a daypass.Source. It remembers nothing but how
+// wrong the local clock is, and does not try again: that is refresh's part.
 package exchange
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
 	"daypass.dev"
+	"daypass.dev/exchange/sigv4x509"
 	"daypass.dev/proof"
 )
 
@@ -21,15 +26,15 @@ type RolesAnywhere struct {
 	// Key signs the request; its certificate says who asks.
 	Key proof.KeySource
 	// RoleARN, TrustAnchorARN and ProfileARN are needed. Anchor and profile are
-	// of one region.
+	// of one region, all three of one partition.
 	RoleARN, TrustAnchorARN, ProfileARN string
 	// Duration is the life that is asked for, 15 minutes to 12 hours in whole
-	// seconds. Zero: the profile's own.
+	// seconds. Zero: the profile's own. AWS gives the shorter of both.
 	Duration time.Duration
 	// SessionName is the role session's name; the profile must accept one.
 	// Empty: the certificate's serial number, by AWS.
 	SessionName string
-	// InstanceProperties are at most 50 facts about this workload, that AWS
+	// InstanceProperties are at most 50 facts about this workload that AWS
 	// keeps with the subject.
 	InstanceProperties map[string]string
 	// Region, where given, must be the anchor's. Empty: the anchor's.
@@ -37,27 +42,74 @@ type RolesAnywhere struct {
 	// Endpoint is a base URL without a path; https, or http on loopback.
 	// Empty: AWS's own for region and partition.
 	Endpoint string
-	// Client makes the call; it decides roots of trust and proxy. Redirects are
-	// refused whatever it says. Nil: http.DefaultClient.
+	// Client makes the call; it decides on roots of trust and proxy. Redirects
+	// are refused whatever it says. Nil: http.DefaultClient.
 	Client *http.Client
+
+	clock clock
 }
 
-// Credentials asks once (twice where the local clock proves wrong). Errors are
-// *InputError for a setting that is wrong, *proof.FileError for a file,
-// *daypass.Error where AWS answered; any other means that no answer came.
+// Credentials asks once; twice where the answer shows that the local clock is
+// wrong. Errors are *InputError for a setting that is wrong, *proof.FileError
+// for a file, *daypass.Error where AWS answered; any other means that no
+// answer came, within 15 seconds.
+//
+// Codes that are not AWS's: InvalidResponse, a success without usable
+// credentials; UnexpectedResponse, a failure without AWS's code, as a proxy
+// gives it.
 func (r *RolesAnywhere) Credentials(ctx context.Context) (daypass.Credentials, error) {
-	return daypass.Credentials{}, errors.New("not there yet")
+	call, err := r.prepare()
+	if err != nil {
+		return daypass.Credentials{}, err
+	}
+	key, err := r.Key.Key(ctx)
+	if err != nil {
+		return daypass.Credentials{}, err
+	}
+	if n := len(key.Chain); n > sigv4x509.MaxChain {
+		return daypass.Credentials{}, &InputError{
+			Setting: "intermediates",
+			Err:     fmt.Errorf("the chain holds %d certificates beside the leaf, Roles Anywhere takes at most %d", n, sigv4x509.MaxChain),
+			Hint:    "leave out what does not stand between the leaf and the trust anchor",
+		}
+	}
+	answer, err := call.send(ctx, key, r.clock.now())
+	if err == nil && r.clock.correct(answer) {
+		answer, err = call.send(ctx, key, r.clock.now())
+	}
+	if err != nil {
+		return daypass.Credentials{}, err
+	}
+	return answer.credentials(call.role, r.clock.now())
 }
 
 // Check says whether the settings are well formed, without asking anybody: nil
 // or an *InputError. It does not read the key.
-func (r *RolesAnywhere) Check() error { return nil }
+func (r *RolesAnywhere) Check() error {
+	_, err := r.prepare()
+	return err
+}
 
 // MemoryKey names what would be answered: it differs where the leaf or any
 // setting that shapes the answer differs, and tells none of them. It is the
 // key of refresh.Disk.
 func (r *RolesAnywhere) MemoryKey(ctx context.Context) (string, error) {
-	return "", errors.New("not there yet")
+	call, err := r.prepare()
+	if err != nil {
+		return "", err
+	}
+	key, err := r.Key.Key(ctx)
+	if err != nil {
+		return "", err
+	}
+	shape, err := json.Marshal([]any{
+		"CreateSession", key.Fingerprint(), call.url, call.region, string(call.body),
+	})
+	if err != nil {
+		return "", fmt.Errorf("naming the remembered credentials: %w", err)
+	}
+	sum := sha256.Sum256(shape)
+	return hex.EncodeToString(sum[:]), nil
 }
 
 // An InputError is a setting that cannot be right whatever AWS says.
@@ -73,3 +125,9 @@ func (e *InputError) Error() string { return e.Setting + ": " + e.Err.Error() }
 
 // Unwrap returns the cause.
 func (e *InputError) Unwrap() error { return e.Err }
+
+func input(setting, hint, format string, args ...any) *InputError {
+	return &InputError{Setting: setting, Hint: hint, Err: fmt.Errorf(format, args...)}
+}
+
+var errNoAnswer = errors.New("no answer within 15 seconds")

@@ -1,0 +1,174 @@
+package exchange
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"daypass.dev"
+)
+
+const op = "CreateSession"
+
+// Codes of this package; all others are AWS's. That a session whose policies
+// are too large has the code that STS gives is inferred.
+const (
+	codeInvalid    = "InvalidResponse"
+	codeUnexpected = "UnexpectedResponse"
+	codePacked     = "PackedPolicyTooLarge"
+)
+
+// A session is what is read of a success.
+type session struct {
+	CredentialSet []struct {
+		Credentials struct {
+			AccessKeyID     string `json:"accessKeyId"`
+			SecretAccessKey string `json:"secretAccessKey"`
+			SessionToken    string `json:"sessionToken"`
+			Expiration      string `json:"expiration"`
+		} `json:"credentials"`
+		PackedPolicySize float64 `json:"packedPolicySize"`
+	} `json:"credentialSet"`
+}
+
+// credentials reads the answer; now stands in for AWS's clock where AWS does
+// not tell it. No text of a success goes into an error.
+func (a *answer) credentials(role arn, now time.Time) (daypass.Credentials, error) {
+	none := daypass.Credentials{}
+	if !a.success() {
+		return none, a.refusal(now)
+	}
+	if a.broken != nil {
+		return none, a.invalid("the answer broke off after %d bytes", len(a.body))
+	}
+	var s session
+	if err := json.Unmarshal(a.body, &s); err != nil {
+		return none, a.invalid("the answer is not the JSON of a session") // err may quote it
+	}
+	if len(s.CredentialSet) == 0 {
+		return none, a.invalid("the answer holds no credentials")
+	}
+	first := s.CredentialSet[0]
+	got := first.Credentials
+	for _, field := range []struct{ name, value string }{
+		{"accessKeyId", got.AccessKeyID}, {"secretAccessKey", got.SecretAccessKey},
+		{"sessionToken", got.SessionToken}, {"expiration", got.Expiration},
+	} {
+		if !visible.MatchString(field.value) {
+			return none, a.invalid("the credentials lack %s, or it is no token", field.name)
+		}
+	}
+	if first.PackedPolicySize > 100 {
+		e := a.made(codePacked, fmt.Sprintf("session policies and tags take %.0f %% of what fits", first.PackedPolicySize))
+		e.Hint = "shorten the profile's session policy, or let the profile map fewer certificate fields to tags"
+		return none, e
+	}
+	expires, err := time.Parse(time.RFC3339, got.Expiration)
+	if err != nil {
+		return none, a.invalid("the credentials' expiration is no time")
+	}
+	issued := a.date()
+	if issued.IsZero() {
+		issued = now.UTC().Round(0)
+	}
+	if !expires.After(issued) {
+		return none, a.invalid("the credentials had expired when they came, at %s by a clock at %s",
+			expires.UTC().Format(time.RFC3339), issued.Format(time.RFC3339))
+	}
+	return daypass.Credentials{
+		AccessKeyID: got.AccessKeyID, SecretAccessKey: daypass.Secret(got.SecretAccessKey),
+		SessionToken: daypass.Secret(got.SessionToken),
+		Issued:       issued, Expires: expires.UTC(),
+		RoleARN: role.text, AccountID: role.account,
+	}, nil
+}
+
+var (
+	visible   = regexp.MustCompile(`^[!-~]+$`)
+	errorCode = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9._]{0,127}$`)
+	requestID = regexp.MustCompile(`^[A-Za-z0-9-]{1,128}$`)
+)
+
+// refusal is the error that AWS expressed. restJson1 puts the code into a
+// header or the body.
+//
+// https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html#operation-error-serialization
+func (a *answer) refusal(now time.Time) error {
+	var body struct {
+		Type    string `json:"__type"`
+		Code    string `json:"code"`
+		Message string `json:"message"`
+	}
+	_ = json.Unmarshal(a.body, &body) // what is no JSON has no code
+	var code string
+	for _, candidate := range []string{a.header.Get("X-Amzn-ErrorType"), body.Type, body.Code} {
+		candidate, _, _ = strings.Cut(candidate, ":")
+		if _, after, found := strings.Cut(candidate, "#"); found {
+			candidate = after
+		}
+		if errorCode.MatchString(candidate) {
+			code = candidate
+			break
+		}
+	}
+	if code == "" {
+		e := a.made(codeUnexpected, fmt.Sprintf("status %d without AWS's error code", a.status))
+		e.Hint = "something between here and AWS may have answered; check proxy and endpoint"
+		e.RetryAfter = a.retryAfter(now)
+		return e
+	}
+	e := a.made(code, printable(body.Message))
+	e.RetryAfter = a.retryAfter(now)
+	e.Hint = hint(code, e.Message)
+	return e
+}
+
+func (a *answer) invalid(format string, args ...any) error {
+	e := a.made(codeInvalid, fmt.Sprintf(format, args...))
+	e.Hint = "something between here and AWS may have changed the answer; check proxy and endpoint"
+	return e
+}
+
+func (a *answer) made(code, message string) *daypass.Error {
+	e := &daypass.Error{Op: op, Code: code, Message: message, Status: a.status}
+	if id := a.header.Get("X-Amzn-Requestid"); requestID.MatchString(id) {
+		e.RequestID = id
+	}
+	return e
+}
+
+// retryAfter reads seconds or a date (RFC 9110 section 10.2.3).
+func (a *answer) retryAfter(now time.Time) time.Duration {
+	text := a.header.Get("Retry-After")
+	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	until, err := http.ParseTime(text)
+	if err != nil {
+		return 0
+	}
+	if date := a.date(); !date.IsZero() {
+		now = date
+	}
+	return max(until.Sub(now), 0)
+}
+
+// printable keeps what a stranger wrote from steering a terminal or filling a
+// log.
+func printable(s string) string {
+	const most = 1000
+	s = strings.Map(func(r rune) rune {
+		if !strconv.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s, " "))
+	if runes := []rune(s); len(runes) > most {
+		s = string(runes[:most]) + "…"
+	}
+	return s
+}

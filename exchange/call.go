@@ -1,0 +1,114 @@
+package exchange
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"daypass.dev/exchange/sigv4x509"
+	"daypass.dev/proof"
+)
+
+// A call is one CreateSession, ready to be signed.
+type call struct {
+	url    string
+	region string
+	body   []byte
+	role   arn
+	client *http.Client
+}
+
+const (
+	attemptTimeout = 15 * time.Second
+	maxAnswer      = 1 << 20
+	maxErrorAnswer = 64 << 10
+)
+
+// An answer is what came back, read to its end or to its limit.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+	// broken is why the body is not whole; nil if it is.
+	broken error
+}
+
+func (c *call) send(ctx context.Context, key *proof.Key, at time.Time) (*answer, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, attemptTimeout, errNoAnswer)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, "POST", c.url, bytes.NewReader(c.body))
+	if err != nil {
+		return nil, fmt.Errorf("preparing CreateSession: %w", err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("User-Agent", "daypass")
+	signer := sigv4x509.Signer{
+		Key: key.Signer, Leaf: key.Leaf, Chain: key.Chain,
+		Region: c.region, Service: "rolesanywhere",
+	}
+	if err := signer.Sign(r, c.body, at); err != nil {
+		return nil, fmt.Errorf("preparing CreateSession: %w", err)
+	}
+	response, err := c.client.Do(r)
+	if err != nil {
+		if ue := (*url.Error)(nil); errors.As(err, &ue) {
+			err = ue.Err // without the URL and its long query
+		}
+		return nil, fmt.Errorf("calling CreateSession at %s: %w", r.URL.Host, err)
+	}
+	defer response.Body.Close()
+	a := &answer{status: response.StatusCode, header: response.Header}
+	limit := int64(maxErrorAnswer)
+	if a.success() {
+		limit = maxAnswer
+	}
+	a.body, a.broken = io.ReadAll(io.LimitReader(response.Body, limit+1))
+	if a.broken == nil && int64(len(a.body)) > limit {
+		a.broken = fmt.Errorf("it is longer than %d bytes", limit)
+	}
+	return a, nil
+}
+
+func (a *answer) success() bool { return a.status/100 == 2 }
+
+// date is AWS's clock when it answered; zero if it did not tell.
+func (a *answer) date() time.Time {
+	t, err := http.ParseTime(a.header.Get("Date"))
+	if err != nil {
+		return time.Time{}
+	}
+	return t
+}
+
+// A clock is the local clock, corrected by what AWS said.
+type clock struct{ offset atomic.Int64 } // in nanoseconds
+
+func (c *clock) now() time.Time {
+	return time.Now().Add(time.Duration(c.offset.Load()))
+}
+
+// maxSkew stays below the 5 minutes that AWS bears with. That Roles Anywhere
+// bears with as much as other services is not checked.
+const maxSkew = 4 * time.Minute
+
+// correct tells whether a refusal may come from the clock, and corrects it.
+// What AWS answers to a wrong clock here is not published, so that any refusal
+// counts whose Date is far from ours; the corrected clock then agrees, so that
+// this happens once.
+func (c *clock) correct(a *answer) bool {
+	if a.status != 400 && a.status != 401 && a.status != 403 {
+		return false
+	}
+	date := a.date()
+	if date.IsZero() || date.Sub(c.now()).Abs() <= maxSkew {
+		return false
+	}
+	c.offset.Store(int64(date.Sub(time.Now())))
+	return true
+}

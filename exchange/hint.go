@@ -1,0 +1,44 @@
+package exchange
+
+import (
+	"regexp"
+	"strings"
+
+	"daypass.dev/reason"
+)
+
+// hint finds in the catalogue what AWS's words stand for. Where they stand for
+// several reasons it names them all if they are few, since AWS does not tell
+// them apart.
+func hint(code, message string) string {
+	const few = 3
+	var found []reason.Reason
+	for _, r := range reason.All() {
+		if r.Code == code && r.Message != "" && says(message, r.Message) {
+			found = append(found, r)
+		}
+	}
+	switch {
+	case len(found) == 0:
+		return ""
+	case len(found) == 1:
+		return found[0].Cause + "; " + found[0].Mend
+	case len(found) > few:
+		return "this has more than one cause; daypass check tells which rules the certificate keeps"
+	}
+	var causes []string
+	for _, r := range found {
+		causes = append(causes, r.Cause)
+	}
+	return "either " + strings.Join(causes, ", or ")
+}
+
+// says tells whether message is pattern with something for each %s.
+func says(message, pattern string) bool {
+	parts := strings.Split(pattern, "%s")
+	for i := range parts {
+		parts[i] = regexp.QuoteMeta(parts[i])
+	}
+	ok, err := regexp.MatchString("^"+strings.Join(parts, ".*")+"$", message)
+	return err == nil && ok
+}

@@ -1,0 +1,192 @@
+package exchange
+
+import (
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// prepare checks the settings and makes of them the call that they mean.
+func (r *RolesAnywhere) prepare() (*call, error) {
+	if r.Key == nil {
+		return nil, input("certificate", "", "none is given")
+	}
+	role, err := parseARN("role ARN", r.RoleARN, "iam", "role")
+	if err != nil {
+		return nil, err
+	}
+	anchor, err := parseARN("trust anchor ARN", r.TrustAnchorARN, "rolesanywhere", "trust-anchor")
+	if err != nil {
+		return nil, err
+	}
+	profile, err := parseARN("profile ARN", r.ProfileARN, "rolesanywhere", "profile")
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case profile.region != anchor.region:
+		return nil, input("profile ARN", "make a profile in the trust anchor's region, or an anchor in the profile's",
+			"it is of region %s, the trust anchor of %s", profile.region, anchor.region)
+	case profile.partition != anchor.partition:
+		return nil, input("profile ARN", "", "it is of partition %s, the trust anchor of %s", profile.partition, anchor.partition)
+	case role.partition != anchor.partition:
+		return nil, input("role ARN", "", "it is of partition %s, the trust anchor of %s", role.partition, anchor.partition)
+	case r.Region != "" && r.Region != anchor.region:
+		return nil, input("region", "leave it out: the trust anchor's region is the only one that can answer",
+			"it is %q, the trust anchor's is %s", r.Region, anchor.region)
+	}
+	base, err := endpoint(r.Endpoint, anchor)
+	if err != nil {
+		return nil, err
+	}
+	body, err := r.body()
+	if err != nil {
+		return nil, err
+	}
+	client := http.DefaultClient
+	if r.Client != nil {
+		client = r.Client
+	}
+	query := url.Values{"roleArn": {r.RoleARN}, "trustAnchorArn": {r.TrustAnchorARN}, "profileArn": {r.ProfileARN}}
+	return &call{
+		url: base + "/sessions?" + query.Encode(), region: anchor.region, body: body,
+		role: role, client: withoutRedirects(client),
+	}, nil
+}
+
+// Limits of CreateSession; of the session's name those of STS AssumeRole.
+const (
+	minDuration   = 15 * time.Minute
+	maxDuration   = 12 * time.Hour
+	maxProperties = 50
+	maxProperty   = 200
+)
+
+var sessionName = regexp.MustCompile(`^[A-Za-z0-9_+=,.@-]{2,64}$`)
+
+// body is the request's JSON.
+func (r *RolesAnywhere) body() ([]byte, error) {
+	switch {
+	case r.Duration == 0:
+	case r.Duration < minDuration || r.Duration > maxDuration:
+		return nil, input("session duration", "", "%s is not between 15 minutes and 12 hours (900 to 43200 seconds)", r.Duration)
+	case r.Duration%time.Second != 0:
+		return nil, input("session duration", "", "%s is not whole seconds", r.Duration)
+	}
+	if r.SessionName != "" && !sessionName.MatchString(r.SessionName) {
+		return nil, input("role session name", "use 2 to 64 of A-Z a-z 0-9 _ + = , . @ -", "%q is not a session name", r.SessionName)
+	}
+	if n := len(r.InstanceProperties); n > maxProperties {
+		return nil, input("instance properties", "", "%d are more than %d", n, maxProperties)
+	}
+	for name, value := range r.InstanceProperties {
+		if !fits(name) || !fits(value) {
+			return nil, input("instance properties", "", "name and value of %.40q are not both 1 to %d characters", name, maxProperty)
+		}
+	}
+	return json.Marshal(struct {
+		Duration    int64             `json:"durationSeconds,omitempty"`
+		Properties  map[string]string `json:"instanceProperties,omitempty"`
+		SessionName string            `json:"roleSessionName,omitempty"`
+	}{int64(r.Duration / time.Second), r.InstanceProperties, r.SessionName})
+}
+
+func fits(s string) bool {
+	return s != "" && utf8.ValidString(s) && utf8.RuneCountInString(s) <= maxProperty
+}
+
+// An arn is an Amazon Resource Name taken apart.
+type arn struct{ text, partition, region, account, resource string }
+
+var (
+	partitionName = regexp.MustCompile(`^aws(-[a-z0-9]+)*$`)
+	regionName    = regexp.MustCompile(`^[a-z]+(-[a-z]+)+-[0-9]+$`)
+	accountID     = regexp.MustCompile(`^[0-9]{12}$`)
+	// A role's path may hold any visible ASCII; the ids of anchors and profiles
+	// are UUIDs, which is not insisted on.
+	resourceName = regexp.MustCompile(`^[!-~]{1,576}$`)
+)
+
+func parseARN(setting, text, service, kind string) (arn, error) {
+	form := "it looks like arn:aws:" + service + ":REGION:ACCOUNT:" + kind + "/ID"
+	if service == "iam" {
+		form = "it looks like arn:aws:iam::ACCOUNT:role/NAME"
+	}
+	if text == "" {
+		return arn{}, input(setting, form, "none is given")
+	}
+	parts := strings.SplitN(text, ":", 6)
+	if len(parts) != 6 || parts[0] != "arn" {
+		return arn{}, input(setting, form, "%.100q is not an ARN", text)
+	}
+	got, name, _ := strings.Cut(parts[5], "/")
+	if parts[2] != service || got != kind {
+		return arn{}, input(setting, form, "it names a %.40q of service %.40q, not a %s", got, parts[2], kind)
+	}
+	a := arn{text: text, partition: parts[1], region: parts[3], account: parts[4], resource: name}
+	regional := service != "iam"
+	switch {
+	case !partitionName.MatchString(a.partition):
+		return arn{}, input(setting, form, "%.40q is no partition", a.partition)
+	case regional && !regionName.MatchString(a.region), !regional && a.region != "":
+		return arn{}, input(setting, form, "%.40q is no region for it", a.region)
+	case !accountID.MatchString(a.account):
+		return arn{}, input(setting, form, "%.40q is no account id of 12 digits", a.account)
+	case !resourceName.MatchString(a.resource):
+		return arn{}, input(setting, form, "%.40q is no name of a %s", a.resource, kind)
+	}
+	return a, nil
+}
+
+// domains of the partitions that are served. Others need an endpoint.
+var domains = map[string]string{
+	"aws":        "amazonaws.com",
+	"aws-us-gov": "amazonaws.com",
+	"aws-cn":     "amazonaws.com.cn",
+}
+
+func endpoint(given string, anchor arn) (string, error) {
+	const setting = "endpoint"
+	if given == "" {
+		domain, ok := domains[anchor.partition]
+		if !ok {
+			return "", input(setting, "give the endpoint", "none is known for partition %s", anchor.partition)
+		}
+		return "https://rolesanywhere." + anchor.region + "." + domain, nil
+	}
+	u, err := url.Parse(given)
+	switch {
+	case err != nil:
+		return "", input(setting, "", "it is not a URL") // err quotes it, and it may hold a password
+	case u.User != nil:
+		return "", input(setting, "", "it holds a user name, which would be sent to nobody")
+	case u.Host == "" || u.Hostname() == "":
+		return "", input(setting, "it looks like https://rolesanywhere.eu-west-1.amazonaws.com", "it names no host")
+	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
+		return "", input(setting, "leave out everything after the host", "it is more than a host")
+	case u.Scheme == "http" && !loopback(u.Hostname()):
+		return "", input(setting, "use https", "http would show credentials to the network; it is for loopback only")
+	case u.Scheme != "https" && u.Scheme != "http":
+		return "", input(setting, "use https", "%.40q is not a scheme for it", u.Scheme)
+	}
+	return u.Scheme + "://" + u.Host, nil
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// withoutRedirects keeps an answer that points elsewhere from taking the
+// signed request there.
+func withoutRedirects(c *http.Client) *http.Client {
+	own := *c
+	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	own.Jar = nil
+	return &own
+}
