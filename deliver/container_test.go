@@ -3,7 +3,6 @@ package deliver
 import (
 	"encoding/json"
 	"net/http"
-	"os"
 	"path/filepath"
 	"testing"
 	"testing/synctest"
@@ -64,9 +63,7 @@ func TestContainerReadsItsTokenAnew(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "token")
 	h := &Container{Source: always(good(), nil), TokenFile: path}
 	for _, token := range []string{"first-token", "second-token"} {
-		if err := os.WriteFile(path, []byte(token+"\n"), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		writeFile(t, path, token+"\n")
 		for _, shown := range []string{"first-token", "second-token"} {
 			want := http.StatusForbidden
 			if shown == token {
