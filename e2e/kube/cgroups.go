@@ -12,8 +12,11 @@ import (
 
 const cgroups = "/sys/fs/cgroup"
 
-// cgroupPrefix begins the names of a cluster's control groups. Control groups
-// have no namespace here, so the name tells clusters apart.
+// CgroupPrefix begins the names of the cluster's control groups, and of no
+// others.
+func (c *Cluster) CgroupPrefix() string { return cgroupPrefix(c.Dir) }
+
+// Control groups have no namespace here, so the name tells clusters apart.
 func cgroupPrefix(dir string) string {
 	h := fnv.New32a()
 	h.Write([]byte(dir))

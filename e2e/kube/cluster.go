@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -45,6 +46,23 @@ type Cluster struct {
 	Nodes int
 	// Log takes progress lines; nil is silent.
 	Log io.Writer
+}
+
+// Find returns the cluster of this name: its checkout is the module that the
+// working directory is in, its cache the user's.
+func Find(name string) (*Cluster, error) {
+	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}").Output()
+	if err != nil {
+		return nil, fmt.Errorf("finding the checkout: %w", err)
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return nil, err
+	}
+	cache = filepath.Join(cache, "daypass", "cluster")
+	return &Cluster{
+		Dir: filepath.Join(cache, "run", name), Cache: cache, Source: strings.TrimSpace(string(out)),
+	}, nil
 }
 
 func (c *Cluster) file(name string) string { return filepath.Join(c.Dir, name) }

@@ -70,3 +70,13 @@ func tail(text string, lines int) string {
 	all := strings.Split(strings.TrimRight(text, "\n"), "\n")
 	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }
+
+// Logs are the files that the nodes' programs write.
+func (c *Cluster) Logs() []string {
+	var all []string
+	for _, n := range c.nodes() {
+		logs, _ := filepath.Glob(n.file("log/*.log")) // the pattern is well formed
+		all = append(all, logs...)
+	}
+	return all
+}

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -73,17 +71,11 @@ func place(c *kube.Cluster, name string, log io.Writer) error {
 	if name == "" || strings.ContainsAny(name, "/.") {
 		return cli.Usagef("", "--name %q is no plain name", name)
 	}
-	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}").Output()
-	if err != nil {
-		return fmt.Errorf("finding the checkout: %w", err)
-	}
-	c.Source = strings.TrimSpace(string(out))
-	cache, err := os.UserCacheDir()
+	found, err := kube.Find(name)
 	if err != nil {
 		return err
 	}
-	c.Cache = filepath.Join(cache, "daypass", "cluster")
-	c.Dir = filepath.Join(c.Cache, "run", name)
+	c.Dir, c.Cache, c.Source = found.Dir, found.Cache, found.Source
 	start := time.Now()
 	c.Log = writer(func(line []byte) (int, error) {
 		return fmt.Fprintf(log, "%6.1f s  %s", time.Since(start).Seconds(), line)

@@ -1,0 +1,4 @@
+package kubetest
+
+// SandboxNamespace is where the sandbox runs that answers for AWS.
+const SandboxNamespace = "aws"
