@@ -39,10 +39,10 @@ func (j *judge) differences(d *Decision, near spot) {
 
 func element(name string, not bool, texts []string, actual string) (detail, change string) {
 	if not {
-		return "Not" + name + " holds " + listed(texts) + ", which takes in " + quote(actual),
+		return "Not" + name + " holds " + listed(texts, " or ") + ", which takes in " + quote(actual),
 			"take " + quote(actual) + " out of what Not" + name + " matches"
 	}
-	return name + " is " + listed(texts) + ", the request's is " + quote(actual),
+	return name + " is " + listed(texts, " or ") + ", the request's is " + quote(actual),
 		"add " + quote(actual) + " to " + name
 }
 
@@ -66,14 +66,14 @@ func (j *judge) resourceDifference(d *Decision, near spot, add func(reason, deta
 		return
 	}
 	d.Missing = appendNew(d.Missing, keys...)
-	add("policy-variable", detail+", and "+listed(keys)+" has no single value to stand for its variable",
-		"let the caller carry "+listed(keys)+", or give its variable a default")
+	add("policy-variable", detail+", and "+listed(keys, " and ")+" has no single value to stand for its variable",
+		"let the caller carry "+listed(keys, " and ")+", or give its variable a default")
 }
 
 // difference explains why a condition does not hold.
 func (c *condition) difference(e *env) (reason, detail, change string) {
 	v, present := e.get(c.key)
-	wanted := listed(c.values)
+	wanted := listed(c.values, " or ")
 	switch {
 	case c.name == nullOperator && present:
 		return "policy-condition", c.key + " is in the request, and Null wants it absent", "let Null of " + c.key + " be \"false\""
@@ -91,16 +91,8 @@ func (c *condition) difference(e *env) (reason, detail, change string) {
 	if c.negated {
 		verb = "wanted anything but"
 	}
-	return "policy-condition", c.key + " is " + actual(v) + ", " + verb + " " + wanted,
-		"let " + c.written + " of " + c.key + " take in " + actual(v)
-}
-
-func actual(v Values) string {
-	texts := make([]string, len(v.List))
-	for i, text := range v.List {
-		texts[i] = quote(text)
-	}
-	return strings.Join(texts, ", ")
+	return "policy-condition", c.key + " is " + listed(v.List, ", ") + ", " + verb + " " + wanted,
+		"let " + c.written + " of " + c.key + " take in " + listed(v.List, ", ")
 }
 
 // whyMatches names the conditions by which a Deny matches.
@@ -110,7 +102,7 @@ func (at spot) whyMatches(e *env) string {
 		c := &at.conditions[i]
 		v, present := e.get(c.key)
 		if present {
-			why = append(why, c.key+" is "+actual(v)+" and "+c.written+" has "+listed(c.values))
+			why = append(why, c.key+" is "+listed(v.List, ", ")+" and "+c.written+" has "+listed(c.values, " or "))
 		} else {
 			why = append(why, c.key+" is not in the request and "+c.written+" holds without it")
 		}

@@ -88,8 +88,9 @@ func (p *parser) statements(doc *Document, list *node) {
 			p.syntax(n.start, "a statement is a JSON object, not "+string(n.kind))
 			continue
 		}
-		s := &statement{number: i + 1, end: n.end}
+		s := &statement{number: i + 1}
 		s.line, s.column = position(p.text, n.start)
+		s.endLine, s.endColumn = position(p.text, n.end-1)
 		p.statement(s, n)
 		doc.statements = append(doc.statements, s)
 		if first, dup := seen[s.sid]; dup && s.sid != "" {

@@ -90,8 +90,6 @@ func (p *parser) resource(n *node) {
 	}
 	colons := strings.Count(text, ":")
 	switch {
-	case colons > 1 && part(2) == "", colons < arnParts-1 && strings.Contains(text, "::"):
-		p.fail(passLegacy, n.start, errLegacy, "an ARN has six parts: arn:aws:SERVICE:REGION:ACCOUNT:RESOURCE; leave a part empty, but keep its colon")
 	case colons == 0:
 		p.fail(passResourceFormat, n.start, "Resource "+text+` must be in ARN format or "*".`, "write an ARN, as in arn:aws:s3:::bucket/*")
 	case part(0) != "arn" || !partitions.MatchString(part(1)):
@@ -105,6 +103,8 @@ func (p *parser) resource(n *node) {
 		p.fail(passResourceFormat, n.start, "Resource "+text+" can not contain region information.", "ARNs of buckets and objects have neither region nor account")
 	case part(2) == "iam" && colons >= arnParts-1 && !iamPath(part(5)):
 		p.fail(passResourceFormat, n.start, errIAMPath, "name the kind of entity first, as in role/NAME")
+	case colons > 1 && part(2) == "", colons < arnParts-1 && strings.Contains(text, "::"):
+		p.fail(passLegacy, n.start, errLegacy, "an ARN has six parts: arn:aws:SERVICE:REGION:ACCOUNT:RESOURCE; leave a part empty, but keep its colon")
 	}
 }
 

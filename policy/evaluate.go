@@ -150,7 +150,8 @@ func (j *judge) limit() layer {
 func (j *judge) note(at spot, effect string) {
 	j.trace = append(j.trace, Finding{
 		Layer: at.layer, Effect: effect, Policy: at.policy.Name,
-		Sid: at.sid, Statement: at.number, Line: at.line,
+		Sid: at.sid, Statement: at.number,
+		Line: at.line, Column: at.column, EndLine: at.endLine, EndColumn: at.endColumn,
 	})
 }
 

@@ -2,15 +2,6 @@ package policy
 
 import "testing"
 
-func parse(t testing.TB, kind Kind, text string) *Document {
-	t.Helper()
-	d, err := Parse(kind, text)
-	if err != nil {
-		t.Fatalf("Parse(%s): %v", text, err)
-	}
-	return d
-}
-
 func TestTrustPolicyOnTheCommonName(t *testing.T) {
 	trust := parse(t, Trust, `{
   "Version": "2012-10-17",

@@ -161,13 +161,19 @@ func article(l Layer) string {
 	return "a " + title(l)
 }
 
-// listed joins texts as a sentence does.
-func listed(items []string) string {
-	quoted := make([]string, len(items))
-	for i, item := range items {
-		quoted[i] = quote(item)
+// mostListed bounds how many values an explanation names.
+const mostListed = 8
+
+// listed quotes and joins texts.
+func listed(items []string, separator string) string {
+	var quoted []string
+	for _, item := range items[:min(len(items), mostListed)] {
+		quoted = append(quoted, quote(item))
 	}
-	return strings.Join(quoted, " or ")
+	if more := len(items) - mostListed; more > 0 {
+		quoted = append(quoted, itoa(more)+" more")
+	}
+	return strings.Join(quoted, separator)
 }
 
 func appendNew(list []string, items ...string) []string {

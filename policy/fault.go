@@ -15,16 +15,8 @@ type SyntaxError struct {
 	Hint   string // what is wrong there and how to mend it
 }
 
-func (e *SyntaxError) Error() string {
-	s := e.Message
-	if e.Line > 0 {
-		s += " (line " + strconv.Itoa(e.Line) + ", column " + strconv.Itoa(e.Column) + ")"
-	}
-	if e.Hint != "" {
-		s += ": " + e.Hint
-	}
-	return s
-}
+// Error is AWS's text alone, as it goes to the caller.
+func (e *SyntaxError) Error() string { return e.Message }
 
 // fault is a refusal at a place of the text.
 func fault(text string, offset int, message, hint string) *SyntaxError {

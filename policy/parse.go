@@ -16,11 +16,11 @@ type Document struct {
 
 // A statement is one entry of Statement.
 type statement struct {
-	number       int // from 1
-	sid          string
-	allow        bool
-	line, column int
-	end          int // offset behind it
+	number int // from 1
+	sid    string
+	allow  bool
+	// where its braces stand
+	line, column, endLine, endColumn int
 
 	parties      []party
 	notPrincipal bool

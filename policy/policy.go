@@ -141,5 +141,7 @@ type Finding struct {
 	Policy    string
 	Sid       string
 	Statement int
-	Line      int
+	// The statement's braces, in characters counted from 1.
+	Line, Column       int
+	EndLine, EndColumn int
 }

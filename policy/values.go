@@ -131,7 +131,8 @@ func parseNetwork(text string) (netip.Prefix, bool) {
 }
 
 // parseAddress reads an address as AWS does: IPv4 with leading zeros in
-// decimal, IPv6 with an empty group at its ends or beside its ::.
+// decimal, IPv6 with an empty group at its ends or beside its ::, and with
+// dots only where it stands for an IPv4 address.
 func parseAddress(text string) (netip.Addr, bool) {
 	if !strings.Contains(text, ":") {
 		return parseIPv4(text)
@@ -148,7 +149,8 @@ func parseAddress(text string) (netip.Addr, bool) {
 		text = strings.TrimSuffix(text, ":")
 	}
 	address, err := netip.ParseAddr(text)
-	return address, err == nil && address.Zone() == ""
+	dotted := strings.Contains(text, ".") && !address.Is4In6()
+	return address, err == nil && address.Zone() == "" && !dotted
 }
 
 func parseIPv4(text string) (netip.Addr, bool) {
