@@ -30,7 +30,7 @@ func bundleForm(x *exam, _ *x509.Certificate) (Verdict, string) {
 	n := 0
 	for block, rest := pem.Decode(x.Bundle); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != blockCertificate {
-			return Fail, "the bundle holds a PEM block " + plain(block.Type)
+			return Fail, "the bundle holds a PEM block " + Printable(block.Type)
 		}
 		n++
 	}

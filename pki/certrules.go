@@ -52,28 +52,28 @@ func signatureAlgorithm(_ *exam, c *x509.Certificate) (Verdict, string) {
 func keyType(_ *exam, c *x509.Certificate) (Verdict, string) {
 	switch k := c.PublicKey.(type) {
 	case *rsa.PublicKey:
-		return Pass, describeKey(k)
+		return Pass, DescribeKey(k)
 	case *ecdsa.PublicKey:
 		if goodCurve(k.Curve) {
-			return Pass, describeKey(k)
+			return Pass, DescribeKey(k)
 		}
-		return Fail, describeKey(k)
+		return Fail, DescribeKey(k)
 	}
 	if id := keyAlgorithm(c); isMLDSA(id) {
 		return Warn, "ML-DSA: AWS takes it, this program cannot sign with it"
 	}
-	return Fail, describeKey(c.PublicKey)
+	return Fail, DescribeKey(c.PublicKey)
 }
 
 func keySize(_ *exam, c *x509.Certificate) (Verdict, string) {
 	k, ok := c.PublicKey.(*rsa.PublicKey)
 	if !ok {
-		return Pass, describeKey(c.PublicKey)
+		return Pass, DescribeKey(c.PublicKey)
 	}
 	if bits := k.N.BitLen(); bits < minRSA || bits > maxRSA {
-		return Warn, fmt.Sprintf("%s; AWS states no limits, and nobody should rely on it", describeKey(k))
+		return Warn, fmt.Sprintf("%s; AWS states no limits, and nobody should rely on it", DescribeKey(k))
 	}
-	return Pass, describeKey(k)
+	return Pass, DescribeKey(k)
 }
 
 // caKeyType is both: the catalogue has one row for a CA's key.
@@ -122,8 +122,8 @@ func goodCurve(c elliptic.Curve) bool {
 	return c == elliptic.P256() || c == elliptic.P384() || c == elliptic.P521()
 }
 
-// describeKey names a public key's kind and size.
-func describeKey(key any) string {
+// DescribeKey names a public key's kind and size.
+func DescribeKey(key any) string {
 	switch k := key.(type) {
 	case *rsa.PublicKey:
 		return fmt.Sprintf("RSA %d bits", k.N.BitLen())

@@ -40,7 +40,7 @@ func issuerMissing(x *exam, _ *x509.Certificate) (Verdict, string) {
 	case bytes.Equal(r.last.RawSubject, r.last.RawIssuer):
 		return Fail, fmt.Sprintf("the path ends at %s, which signed itself and is not in the anchor's bundle", title(r.last))
 	default:
-		return Fail, fmt.Sprintf("%s names the issuer %s, and no certificate of that Subject is there", title(r.last), plain(r.last.Issuer.String()))
+		return Fail, fmt.Sprintf("%s names the issuer %s, and no certificate of that Subject is there", title(r.last), Printable(r.last.Issuer.String()))
 	}
 }
 
@@ -143,7 +143,7 @@ func describePath(path []*x509.Certificate) string {
 // title names a certificate by its Subject, or its serial number without one.
 func title(c *x509.Certificate) string {
 	if s := c.Subject.String(); s != "" {
-		return plain(s)
+		return Printable(s)
 	}
 	return "serial " + HexSerial(c)
 }

@@ -1,7 +1,9 @@
 package pki
 
 import (
+	"bytes"
 	"crypto/x509"
+	"encoding/pem"
 	"slices"
 	"testing"
 )
@@ -9,11 +11,17 @@ import (
 // FuzzRequest: whatever is sent as a request yields a key that may be
 // certified, or a refusal; never a panic.
 func FuzzRequest(f *testing.F) {
-	f.Add(request(p256(), nil))
-	f.Add(request(rsa2048(), nil))
-	f.Add(request(p256(), extension(oidBasicConstraints, isCA{true, 3})))
-	f.Add(corrupted())
+	for _, data := range [][]byte{
+		request(p256(), nil), request(rsa2048(), nil), request(p256(), extension(oidBasicConstraints, isCA{true, 3})), corrupted(),
+	} {
+		block, _ := pem.Decode(data)
+		f.Add(block.Bytes)
+		f.Add(data)
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
+		if !bytes.HasPrefix(data, []byte("-----")) {
+			data = pem.EncodeToMemory(&pem.Block{Type: blockRequest, Bytes: data})
+		}
 		key, err := RequestKey(data)
 		if (key == nil) == (err == nil) {
 			t.Fatalf("key %v, error %v", key, err)
@@ -29,28 +37,44 @@ func FuzzRequest(f *testing.F) {
 // FuzzCheck: any certificates can be examined, as leaf, anchor and
 // intermediates, and every rule has its say.
 func FuzzCheck(f *testing.F) {
-	var all []byte
 	for _, row := range slices.Concat(chainRows(), nameRows()) {
-		var data []byte
+		var der []byte
 		for _, c := range slices.Concat([]*x509.Certificate{row.e.Leaf}, row.e.Intermediates, row.e.Anchors) {
-			data = append(data, EncodeCertificate(c)...)
+			der = append(der, c.Raw...)
 		}
-		f.Add(data)
-		all = append(all, data...)
+		f.Add(der)
 	}
-	f.Add(all)
-	f.Add(must(EncodeKey(p256())))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		_, _ = ParseKey(data)
-		list, err := ParseCertificates(data)
-		if err != nil {
+	f.Fuzz(func(t *testing.T, der []byte) {
+		list, err := x509.ParseCertificates(der)
+		if err != nil || len(list) == 0 || len(list) > maxCertificates {
 			return
 		}
+		var bundle []byte
+		for _, c := range list {
+			bundle = append(bundle, EncodeCertificate(c)...)
+		}
+		if again, err := ParseCertificates(bundle); err != nil || len(again) != len(list) {
+			t.Fatalf("%d of %d certificates read again: %v", len(again), len(list), err)
+		}
 		last := len(list) - 1
-		findings := Check(Evidence{Leaf: list[0], Intermediates: list[1:], Anchors: list[last:], Bundle: data}, noon)
+		findings := Check(Evidence{Leaf: list[0], Intermediates: list[1:], Anchors: list[last:], Bundle: bundle}, noon)
 		if len(findings) < len(rules()) {
 			t.Fatalf("%d findings from %d rules", len(findings), len(rules()))
 		}
 		_, _ = TrustPolicy(list[0], "")
+	})
+}
+
+// FuzzPEM: any text is read or refused.
+func FuzzPEM(f *testing.F) {
+	f.Add(EncodeCertificate(root("ca", nil).cert))
+	f.Add(must(EncodeKey(p256())))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if list, err := ParseCertificates(data); (len(list) == 0) == (err == nil) {
+			t.Fatalf("%d certificates, error %v", len(list), err)
+		}
+		if key, err := ParseKey(data); (key == nil) == (err == nil) {
+			t.Fatalf("key %v, error %v", key != nil, err)
+		}
 	})
 }

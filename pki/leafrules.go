@@ -49,7 +49,7 @@ func leafSubject(_ *exam, c *x509.Certificate) (Verdict, string) {
 	if len(c.Subject.Names) == 0 {
 		return Fail, "the Subject is empty"
 	}
-	return Pass, plain(c.Subject.String())
+	return Pass, Printable(c.Subject.String())
 }
 
 // leafSerial: RFC 5280 allows 20 octets, and a session's name 64 characters.
@@ -96,9 +96,9 @@ func leafIsNoAnchor(x *exam, c *x509.Certificate) (Verdict, string) {
 
 func keyMatches(x *exam, _ *x509.Certificate) (Verdict, string) {
 	if sameKey(x.Leaf.PublicKey, x.Key) {
-		return Pass, "the private key is the leaf's: " + describeKey(x.Key)
+		return Pass, "the private key is the leaf's: " + DescribeKey(x.Key)
 	}
-	return Fail, "the leaf holds " + describeKey(x.Leaf.PublicKey) + ", the private key is another " + describeKey(x.Key)
+	return Fail, "the leaf holds " + DescribeKey(x.Leaf.PublicKey) + ", the private key is another " + DescribeKey(x.Key)
 }
 
 func sameKey(a, b crypto.PublicKey) bool {

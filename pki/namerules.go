@@ -26,7 +26,7 @@ func leafSourceIdentity(_ *exam, c *x509.Certificate) (Verdict, string) {
 		return Warn, fmt.Sprintf("the common name has %d characters, a source identity holds %d", n, maxSourceIdentity)
 	case !tagValue(cn):
 		// The user guide gives a source identity the alphabet of tags.
-		return Warn, plain(cn) + " has characters that STS does not take in a source identity"
+		return Warn, Printable(cn) + " has characters that STS does not take in a source identity"
 	case id == cn:
 		return Warn, fmt.Sprintf("the common name has %d characters: the source identity is %s, without CN=", n, id)
 	}
@@ -40,7 +40,7 @@ func leafTagsDropped(_ *exam, c *x509.Certificate) (Verdict, string) {
 	}
 	var dropped []string
 	for _, t := range s.Dropped {
-		dropped = append(dropped, t.Key+" "+plain(t.Value))
+		dropped = append(dropped, t.Key+" "+Printable(t.Value))
 	}
 	return Warn, "left out: " + strings.Join(dropped, "; ")
 }
@@ -66,7 +66,7 @@ func leafRepeatedNames(_ *exam, c *x509.Certificate) (Verdict, string) {
 	var repeated []string
 	for _, n := range byName(c.Subject.Names) {
 		if len(n.values) > 1 {
-			repeated = append(repeated, n.name+" "+plain(strings.Join(n.values, "/")))
+			repeated = append(repeated, n.name+" "+Printable(strings.Join(n.values, "/")))
 		}
 	}
 	if repeated == nil {

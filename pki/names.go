@@ -127,8 +127,8 @@ func HexSerial(c *x509.Certificate) string {
 	return hex.EncodeToString(b)
 }
 
-// plain is s, or s quoted where it holds what would upset a terminal.
-func plain(s string) string {
+// Printable is s, or s quoted where it holds what would upset a terminal.
+func Printable(s string) string {
 	if strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return strconv.Quote(s)
 	}

@@ -130,15 +130,15 @@ func (l Leaf) checkNames() error {
 func (l Leaf) checkAlternatives() error {
 	if l.URI != "" {
 		if u, err := url.Parse(l.URI); err != nil || u.Scheme == "" || u.Host == "" || u.String() != l.URI {
-			return refuse("request-names", "the URI %s is not an absolute URI with a host, in its usual form", plain(l.URI))
+			return refuse("request-names", "the URI %s is not an absolute URI with a host, in its usual form", Printable(l.URI))
 		}
 		if !tagValue(l.URI) {
-			return refuse("request-names", "the URI %s has more than %d characters or such that no session tag holds", plain(l.URI), maxTagValue)
+			return refuse("request-names", "the URI %s has more than %d characters or such that no session tag holds", Printable(l.URI), maxTagValue)
 		}
 	}
 	for _, name := range l.DNSNames {
 		if name == "" || len(name) > 253 || strings.ContainsFunc(name, notInHost) {
-			return refuse("request-names", "%s is no DNS name", plain(name))
+			return refuse("request-names", "%s is no DNS name", Printable(name))
 		}
 	}
 	return nil
