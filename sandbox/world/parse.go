@@ -1,11 +1,217 @@
 package world
 
-import "fmt"
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
 
-// Parse reads a world from YAML. name is the file's, for errors.
-func Parse(name string, text []byte) (*World, error) {
-	if len(text) == 0 {
-		return New(), nil
+	"go.yaml.in/yaml/v3"
+)
+
+// A ParseError says what is wrong with a world in YAML, where, and how to mend
+// it.
+type ParseError struct {
+	File         string
+	Line, Column int // counted from 1; zero if not known
+	Problem      string
+	Mend         string
+}
+
+func (e *ParseError) Error() string {
+	at := e.File
+	if e.Line > 0 {
+		at += ":" + strconv.Itoa(e.Line)
 	}
-	return nil, fmt.Errorf("%s: worlds in YAML are not built yet", name)
+	if e.Column > 0 {
+		at += ":" + strconv.Itoa(e.Column)
+	}
+	return at + ": " + e.Problem
+}
+
+// Parse reads a world from YAML and is strict: an unknown field, a wrong type,
+// a name that nothing has, or a policy that IAM would refuse is a *ParseError.
+// name is the file's; paths in the text are relative to its folder. Of an
+// empty text comes a world with one empty account.
+func Parse(name string, text []byte) (*World, error) {
+	l := &loader{file: name, dir: filepath.Dir(name), lines: strings.Split(string(text), "\n"), world: New()}
+	l.world.Accounts = map[string]*Account{}
+	root, err := l.document(text)
+	if err != nil {
+		return nil, err
+	}
+	if root != nil {
+		l.root(root)
+	}
+	for _, later := range l.later {
+		later()
+	}
+	if l.err != nil {
+		return nil, l.err
+	}
+	if len(l.world.Accounts) == 0 {
+		l.world.AddAccount(DefaultAccount)
+	}
+	if l.start != nil {
+		l.world.SetTime(*l.start)
+	}
+	l.world.Advance(l.offset)
+	l.dateAll(l.world.Now())
+	l.world.SetFaults(l.faults...)
+	return l.world, nil
+}
+
+// A loader reads one world. Its first error stands; after it, reading goes on
+// without effect.
+type loader struct {
+	file, dir string
+	lines     []string
+	world     *World
+	account   *Account // whose fields are being read
+	later     []func() // what can be checked when everything is known
+	faults    []Fault
+	start     *time.Time
+	offset    time.Duration
+	err       error
+}
+
+func (l *loader) fail(n *yaml.Node, mend, problem string, args ...any) {
+	if l.err == nil {
+		l.err = &ParseError{File: l.file, Line: n.Line, Column: n.Column, Problem: fmt.Sprintf(problem, args...), Mend: mend}
+	}
+}
+
+var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`)
+
+// document returns the one document's root; nil if the text holds none.
+func (l *loader) document(text []byte) (*yaml.Node, error) {
+	d := yaml.NewDecoder(bytes.NewReader(text))
+	var doc, second yaml.Node
+	err := d.Decode(&doc)
+	if errors.Is(err, io.EOF) {
+		return nil, nil
+	}
+	if err == nil {
+		if err = d.Decode(&second); errors.Is(err, io.EOF) {
+			return doc.Content[0], nil
+		}
+		if err == nil {
+			return nil, &ParseError{l.file, second.Line, second.Column, "a second document begins here", "keep one world in one file"}
+		}
+	}
+	e := &ParseError{File: l.file, Problem: strings.TrimPrefix(err.Error(), "yaml: "), Mend: "correct the YAML there"}
+	if m := yamlLine.FindStringSubmatch(strings.SplitN(err.Error(), "\n", 2)[0]); m != nil {
+		e.Line, _ = strconv.Atoi(m[1])
+		e.Problem = m[2]
+	}
+	return nil, e
+}
+
+func (l *loader) root(n *yaml.Node) {
+	if l.absent(n) {
+		return
+	}
+	var accounts *yaml.Node // read last, since they lean on the rest
+	l.fields(n, "a world", map[string]func(*yaml.Node){
+		"region": func(n *yaml.Node) { l.world.Region = l.matching(n, regionName, "a region", "as us-east-1") },
+		"clock":  l.clock,
+		"sessions": func(n *yaml.Node) {
+			l.fields(n, "sessions", map[string]func(*yaml.Node){
+				"life": func(n *yaml.Node) { l.world.SessionsLife = l.duration(n, time.Second) },
+			})
+		},
+		"accounts": func(n *yaml.Node) { accounts = n },
+		"faults": func(n *yaml.Node) {
+			for _, item := range l.list(n, "faults") {
+				l.fault(item)
+			}
+		},
+	})
+	if accounts != nil {
+		l.each(accounts, "accounts", l.readAccount)
+	}
+}
+
+func (l *loader) clock(n *yaml.Node) {
+	l.fields(n, "clock", map[string]func(*yaml.Node){
+		"start": func(n *yaml.Node) {
+			text := l.text(n)
+			t, err := time.Parse(time.RFC3339, text)
+			if err != nil {
+				l.fail(n, "write it as 2026-01-02T15:04:05Z", "%q is no time", text)
+				return
+			}
+			l.start = &t
+		},
+		"offset": func(n *yaml.Node) {
+			d, err := time.ParseDuration(l.text(n))
+			if err != nil {
+				l.fail(n, "write it as 20m or -1h30m", "%q is no duration", n.Value)
+			}
+			l.offset = d
+		},
+	})
+}
+
+var (
+	regionName = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`)
+	accountID  = regexp.MustCompile(`^[0-9]{12}$`)
+)
+
+func (l *loader) readAccount(key, n *yaml.Node) {
+	id := l.matching(key, accountID, "an account", "twelve digits in quotes")
+	if len(l.world.Accounts) == 0 {
+		l.world.Home = id
+	}
+	l.account = l.world.AddAccount(id)
+	if l.absent(n) {
+		return
+	}
+	l.fields(n, "an account", map[string]func(*yaml.Node){
+		"users":        func(n *yaml.Node) { l.each(n, "users", l.user) },
+		"roles":        func(n *yaml.Node) { l.each(n, "roles", l.role) },
+		"policies":     func(n *yaml.Node) { l.each(n, "policies", l.managedPolicy) },
+		"trustAnchors": func(n *yaml.Node) { l.each(n, "trustAnchors", l.anchor) },
+		"profiles":     func(n *yaml.Node) { l.each(n, "profiles", l.profile) },
+		"crls":         func(n *yaml.Node) { l.each(n, "crls", l.crl) },
+		"buckets":      func(n *yaml.Node) { l.each(n, "buckets", l.bucket) },
+	})
+}
+
+// dateAll gives everything that the file made the world's first moment.
+func (l *loader) dateAll(t time.Time) {
+	for _, a := range l.world.Accounts {
+		for _, u := range a.Users {
+			u.Created = t
+			for i := range u.Keys {
+				u.Keys[i].Created = t
+			}
+		}
+		for _, r := range a.Roles {
+			r.Created = t
+		}
+		for _, p := range a.Policies {
+			p.Created, p.Versions[0].Created = t, t
+		}
+		for _, x := range a.Anchors {
+			x.Created, x.Updated = t, t
+		}
+		for _, p := range a.Profiles {
+			p.Created, p.Updated = t, t
+		}
+		for _, c := range a.CRLs {
+			c.Created, c.Updated = t, t
+		}
+		for _, b := range a.Buckets {
+			b.Created = t
+			for _, o := range b.Objects {
+				o.Modified = t
+			}
+		}
+	}
 }
