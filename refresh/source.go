@@ -6,6 +6,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"daypass.dev"
@@ -14,25 +17,234 @@ import (
 // Source yields From's credentials and renews them in the background. The
 // first call of Credentials starts it, Close ends it. It is safe for
 // concurrent use and must not be copied after use.
+//
+// They are renewed at 40 to 50 % of their life, at random, so that those who
+// started together do not renew together. One call to From is under way at a
+// time, and calls begin at least a second apart, so that a life below two
+// seconds may have gaps. Whatever goes wrong, the last good credentials are
+// served until they have lived as long as their issuer said. How long that is
+// gets counted on the monotonic clock from before the call, so that setting
+// the wall clock does no harm; where the wall clock says that they should be
+// renewed or have expired, as after a suspend, they are renewed at once.
 type Source struct {
+	// From must answer with fresh credentials: a Disk, for one, may not.
 	From daypass.Source
 	// Log is told of renewals and failures. Nil: silent.
 	Log *slog.Logger
+
+	held atomic.Pointer[held] // the last good credentials
+
+	mu        sync.Mutex
+	flight    *flight
+	timer     *time.Timer // wakes for the next call
+	started   time.Time   // when the latest call began
+	notBefore time.Time   // when the next may, after a failure
+	failures  int         // in a row
+	lastErr   error       // nil after a success
+	calls     uint64
+	failed    uint64
+	closed    bool
 }
 
-// Credentials returns the credentials now held, at once, or waits for the
-// first ones. Where ctx ends before, the call to From goes on behind, and the
-// error is the last that From gave, or ctx's.
+// A flight is one call to From and all who wait for it. Its results are
+// written before done is closed.
+type flight struct {
+	cancel context.CancelFunc
+	done   chan struct{}
+	creds  daypass.Credentials
+	err    error
+}
+
+const (
+	floor       = time.Second
+	callTimeout = time.Minute // From has shorter ones of its own
+)
+
+var (
+	errClosed  = errors.New("the credential source is closed")
+	errUseless = errors.New("what came lacks a key, a token or an expiry, or has expired")
+)
+
+// Credentials returns the credentials now held, at once, or waits for a call
+// to From if there are none or they have expired. Within the pause after a
+// failed call it returns that call's error at once. Where ctx ends before, the
+// call goes on behind, and the error is the last that From gave, or ctx's.
 func (s *Source) Credentials(ctx context.Context) (daypass.Credentials, error) {
-	return daypass.Credentials{}, errors.New("not there yet")
+	if h := s.held.Load(); h != nil && h.fresh(time.Now()) {
+		return h.creds, nil
+	}
+	f, creds, err := s.join()
+	if f == nil {
+		return creds, err
+	}
+	select {
+	case <-f.done:
+		err = f.err
+		if err == nil {
+			return f.creds, nil
+		}
+	case <-ctx.Done():
+		s.mu.Lock()
+		err = s.lastErr
+		s.mu.Unlock()
+		if err == nil {
+			err = context.Cause(ctx)
+		}
+	}
+	if h := s.held.Load(); h != nil && h.alive(time.Now()) {
+		return h.creds, nil
+	}
+	return daypass.Credentials{}, err
+}
+
+// join starts a call to From if one is due, and returns the flight that the
+// caller must wait for; nil, and the result, if it need not.
+func (s *Source) join() (*flight, daypass.Credentials, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now, h := time.Now(), s.held.Load()
+	if h != nil && h.fresh(now) {
+		return nil, h.creds, nil // renewed meanwhile
+	}
+	alive := h != nil && h.alive(now)
+	resting := now.Before(s.notBefore)
+	if s.flight == nil && !resting && !s.closed {
+		s.start(now)
+	}
+	switch {
+	case alive && (h.sure(now) || s.flight == nil):
+		return nil, h.creds, nil
+	case s.flight != nil:
+		return s.flight, daypass.Credentials{}, nil
+	case s.lastErr != nil:
+		return nil, daypass.Credentials{}, s.lastErr
+	}
+	return nil, daypass.Credentials{}, errClosed
+}
+
+// start begins a call, apart from any caller's context. mu is held.
+func (s *Source) start(now time.Time) {
+	ctx, cancel := context.WithCancel(context.Background())
+	s.flight = &flight{cancel: cancel, done: make(chan struct{})}
+	wait := time.Duration(0)
+	if !s.started.IsZero() {
+		wait = floor - now.Sub(s.started)
+	}
+	s.calls++
+	s.started = now.Add(max(wait, 0))
+	go s.fly(ctx, s.flight, wait)
+}
+
+func (s *Source) fly(ctx context.Context, f *flight, wait time.Duration) {
+	defer f.cancel()
+	if wait > 0 {
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	begin := time.Now()
+	creds, err := s.From.Credentials(ctx)
+	s.land(f, begin, creds, err)
+}
+
+// land takes a call's result and sets the clock for the next.
+func (s *Source) land(f *flight, begin time.Time, creds daypass.Credentials, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer close(f.done)
+	now := time.Now()
+	var h *held
+	if err == nil {
+		if h = hold(creds, begin, 0.4+0.1*rand.Float64()); !creds.Whole() || !h.alive(now) {
+			err = errUseless
+		}
+	}
+	s.flight = nil
+	if s.closed && err != nil {
+		f.err = errClosed // it was cut off
+		return
+	}
+	s.lastErr, f.err = err, err
+	if err != nil {
+		s.failed++
+		s.failures++
+		wait := pause(err, s.failures, s.held.Load())
+		s.notBefore = now.Add(wait)
+		s.logFailure(err, wait, now)
+		s.wakeAfter(wait)
+		return
+	}
+	f.creds = creds
+	s.failures, s.notBefore = 0, time.Time{}
+	s.held.Store(h)
+	if s.Log != nil {
+		s.Log.Info("credentials renewed", "accessKeyId", creds.AccessKeyID, "role", creds.RoleARN, "life", h.life.String())
+	}
+	s.wakeAfter(h.due.Sub(now))
+}
+
+// wakeAfter is called with mu held.
+func (s *Source) wakeAfter(d time.Duration) {
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+	if !s.closed {
+		s.timer = time.AfterFunc(d, s.wake)
+	}
+}
+
+func (s *Source) wake() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	if !s.closed && s.flight == nil && !now.Before(s.notBefore) {
+		s.start(now)
+	}
+}
+
+func (s *Source) logFailure(err error, wait time.Duration, now time.Time) {
+	if s.Log == nil {
+		return
+	}
+	attrs := []any{"error", err.Error(), "again", wait.Round(time.Millisecond).String()}
+	if e := (*daypass.Error)(nil); errors.As(err, &e) && e.Hint != "" {
+		attrs = append(attrs, "hint", e.Hint)
+	}
+	if h := s.held.Load(); h != nil && h.alive(now) {
+		s.Log.Warn("renewing credentials", append(attrs, "remaining", h.remaining(now).Round(time.Second).String())...)
+		return
+	}
+	s.Log.Error("getting credentials", attrs...)
 }
 
 // Close ends renewal and cancels a call that is under way. Credentials held are
 // still served until they expire.
-func (s *Source) Close() error { return nil }
+func (s *Source) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+	if s.flight != nil {
+		s.flight.cancel()
+	}
+	return nil
+}
 
 // Status tells how the source is doing, for health checks and metrics.
-func (s *Source) Status() Status { return Status{} }
+func (s *Source) Status() Status {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	status := Status{Calls: s.calls, Failures: s.failed, Err: s.lastErr}
+	if h := s.held.Load(); h != nil {
+		status.Remaining = max(h.remaining(time.Now()), 0)
+	}
+	return status
+}
 
 // A Status is what a Source says of itself at one moment.
 type Status struct {
