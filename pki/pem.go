@@ -27,12 +27,7 @@ const maxCertificates = 50
 // certificates and weak keys are for Check. An error quotes nothing of data.
 func ParseCertificates(data []byte) ([]*x509.Certificate, error) {
 	var all []*x509.Certificate
-	for rest := data; ; {
-		var block *pem.Block
-		block, rest = pem.Decode(rest)
-		if block == nil {
-			break
-		}
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != blockCertificate {
 			continue
 		}
@@ -43,6 +38,10 @@ func ParseCertificates(data []byte) ([]*x509.Certificate, error) {
 		if all = append(all, c); len(all) > maxCertificates {
 			return nil, fmt.Errorf("more than %d certificates", maxCertificates)
 		}
+	}
+	// pem.Decode passes over damaged blocks, so that the leaf could be missed.
+	if begun := bytes.Count(data, []byte("-----BEGIN "+blockCertificate+"-----")); begun > len(all) {
+		return nil, fmt.Errorf("%s of %d can be read: the PEM text is damaged", count(len(all), "certificate"), begun)
 	}
 	if all != nil {
 		return all, nil

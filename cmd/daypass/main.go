@@ -16,6 +16,6 @@ func root() *cobra.Command {
 		Use:   "daypass",
 		Short: "short-lived AWS credentials for this workload",
 	}
-	c.AddCommand(credentialProcess(), serve(), run(), env(), ready(), version())
+	c.AddCommand(credentialProcess(), serve(), run(), env(), ready(), checkCommand(), version())
 	return c
 }
