@@ -34,7 +34,7 @@ func issuerMissing(x *exam, _ *x509.Certificate) (Verdict, string) {
 	case len(x.Anchors) == 0:
 		return Skip, "no anchor given"
 	case len(r.path) > 0:
-		return Pass, "the path is " + describePath(r.path)
+		return Pass, describePath(r.path)
 	case len(r.forged) > 0:
 		return Skip, "a CA of the right name is there, see chain-signature"
 	case bytes.Equal(r.last.RawSubject, r.last.RawIssuer):
@@ -137,7 +137,7 @@ func describePath(path []*x509.Certificate) string {
 	for _, c := range path {
 		names = append(names, title(c))
 	}
-	return strings.Join(names, " < ")
+	return strings.Join(names, ", issued by ")
 }
 
 // title names a certificate by its Subject, or its serial number without one.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -205,13 +206,29 @@ func (r checkReport) print(w io.Writer, form string) error {
 	return err
 }
 
+// table shows rules that could not be judged for one and the same reason as
+// one line.
 func (r checkReport) table(out *bytes.Buffer) {
 	counts := map[pki.Verdict]int{}
+	skipped := map[string]int{} // why -> rules
 	for _, f := range r.Findings {
 		counts[f.Verdict]++
+		if f.Verdict == pki.Skip {
+			skipped[f.Detail]++
+		}
+	}
+	for _, f := range r.Findings {
+		if f.Verdict == pki.Skip && skipped[f.Detail] > 1 {
+			continue
+		}
 		fmt.Fprintf(out, "%-4s  %-14s  %-24s  %s\n", f.Verdict, f.On, f.Rule, f.Detail)
 		if f.Mend != "" {
 			fmt.Fprintf(out, "      mend: %s\n", f.Mend)
+		}
+	}
+	for _, why := range slices.Sorted(maps.Keys(skipped)) {
+		if skipped[why] > 1 {
+			fmt.Fprintf(out, "%-4s  %d rules: %s\n", pki.Skip, skipped[why], why)
 		}
 	}
 	word := "accepted, as far as can be told"
