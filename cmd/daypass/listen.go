@@ -71,7 +71,11 @@ func listen(addrs []netip.AddrPort, log *slog.Logger) (open []net.Listener, err 
 	}()
 	port := addrs[0].Port()
 	for i, a := range addrs {
-		l, err := net.Listen("tcp", netip.AddrPortFrom(a.Addr(), port).String())
+		network := "tcp"
+		if a.Addr().Is4() {
+			network = "tcp4" // else 0.0.0.0 is all of IPv6, too
+		}
+		l, err := net.Listen(network, netip.AddrPortFrom(a.Addr(), port).String())
 		if i > 0 && (errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT)) {
 			log.Debug("not listening on an address that this machine does not have", "address", a.Addr())
 			continue

@@ -49,16 +49,22 @@ restarted by every outage. Settings are read as serve reads them.`,
 	return c
 }
 
+// here is addr, or loopback where addr is every address.
+func here(addr netip.AddrPort) netip.AddrPort {
+	switch addr.Addr() {
+	case netip.IPv4Unspecified(), netip.IPv6Unspecified():
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), addr.Port())
+	}
+	return addr
+}
+
 // answers reports whether an endpoint answers at addr. It asks for nothing that
 // is there, so that the probe leaves no refusals in serve's log.
 func answers(ctx context.Context, addr netip.AddrPort) error {
 	if addr.Port() == 0 {
 		return cli.Usagef("give serve and ready the same port", "--listen: port 0 cannot be probed")
 	}
-	if ip := addr.Addr(); ip.IsUnspecified() {
-		addr = netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), addr.Port())
-	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr.String()+"/v1/", nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+here(addr).String()+"/v1/", nil)
 	if err != nil {
 		return err
 	}

@@ -115,7 +115,7 @@ func byPath(imds, container http.Handler) http.Handler {
 // announce prints how to point SDKs at us. It writes no slash at the end:
 // Java's SDK adds one of its own.
 func announce(w io.Writer, open []net.Listener, tokenFile string, imds bool) {
-	base := "http://" + open[0].Addr().String()
+	base := "http://" + here(open[0].Addr().(*net.TCPAddr).AddrPort()).String()
 	if imds {
 		fmt.Fprintf(w, "export AWS_EC2_METADATA_SERVICE_ENDPOINT=%s\n", base)
 	}
