@@ -1,9 +1,12 @@
 package world
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
 )
 
 const keptDecisions = 10000
@@ -73,6 +76,35 @@ type Decision struct {
 	// NotAWS lists what made this call differ from AWS by the world's own
 	// options: a shortened session, a set clock, a fault.
 	NotAWS []string `json:"notAws,omitempty"`
+}
+
+// String is the decision in one line, for a terminal.
+func (d Decision) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %d %s %s", d.Time.Format(time.TimeOnly), d.Status, d.Service, d.Operation)
+	if d.Caller != "" {
+		b.WriteString(" by " + d.Caller)
+	}
+	if d.Code != "" {
+		fmt.Fprintf(&b, ": %s [%s] %s", d.Code, d.Reason, d.Detail)
+		if d.Mend != "" {
+			b.WriteString("; mend: " + d.Mend)
+		}
+	}
+	if len(d.NotAWS) > 0 {
+		b.WriteString(" (not as AWS: " + strings.Join(d.NotAWS, ", ") + ")")
+	}
+	return oneLine(b.String())
+}
+
+// oneLine escapes what a caller could use to forge or hide a line.
+func oneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return '\u00b7'
+		}
+		return r
+	}, s)
 }
 
 // A Check is one authorization that a call needed.
