@@ -13,10 +13,10 @@ const MaxBody = 64 << 20
 
 // The values of X-Amz-Content-Sha256 that are not a hash.
 const (
-	unsignedPayload         = "UNSIGNED-PAYLOAD"
-	streamingSigned         = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
-	streamingSignedTrailer  = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
-	streamingUnsigedTrailer = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+	unsignedPayload          = "UNSIGNED-PAYLOAD"
+	streamingSigned          = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
+	streamingSignedTrailer   = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
+	streamingUnsignedTrailer = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 )
 
 // A payload is what a request says about its body.
@@ -49,7 +49,7 @@ func (s *Signed) readPayload(body []byte) (payload, error) {
 func s3Payload(value string) (payload, error) {
 	p := payload{hash: value, s3: true}
 	switch value {
-	case unsignedPayload, streamingSigned, streamingSignedTrailer, streamingUnsigedTrailer:
+	case unsignedPayload, streamingSigned, streamingSignedTrailer, streamingUnsignedTrailer:
 		return p, nil
 	}
 	p.checked = true
@@ -84,7 +84,7 @@ func (p payload) decode(s *Signed, key []byte, body []byte) ([]byte, error) {
 		return body, nil
 	}
 	c := chunks{rest: body, r: s.r, trailing: strings.HasSuffix(p.hash, "-TRAILER")}
-	if p.hash != streamingUnsigedTrailer {
+	if p.hash != streamingUnsignedTrailer {
 		c.key, c.signed, c.previous = key, s, s.Signature
 	}
 	return c.decode()
