@@ -22,7 +22,8 @@ type condition struct {
 	compare    []comparison
 }
 
-// holds decides the condition. deny says what statement it stands in.
+// holds decides the condition. deny says what statement it stands in. Null
+// means the same with a set operator before it, which is unchecked.
 func (c *condition) holds(e *env, deny bool) bool {
 	v, present := e.get(c.key)
 	if c.name == nullOperator {

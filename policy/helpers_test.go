@@ -2,6 +2,7 @@ package policy
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 )
 
@@ -91,3 +92,8 @@ func evaluate(t *testing.T, kind Kind, statements string, ctx Context) Decision 
 	doc := named(t, kind, "p", `{"Version":"2012-10-17","Statement":[`+statements+`]}`)
 	return Evaluate(Request{Principal: alice(), Action: "iam:TagUser", Resource: "*", Context: ctx}, Policies{Identity: []Named{doc}})
 }
+
+const canonicalID = "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be"
+
+// replace puts a word in the place of %.
+func replace(text, word string) string { return strings.Replace(text, "%", word, 1) }

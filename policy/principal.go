@@ -73,7 +73,7 @@ func (p party) namesAWS(caller Principal) grant {
 		return direct
 	case caller.Kind != Root && caller.Kind != User && caller.Kind != RoleSession:
 		return notNamed
-	case p.text == caller.Account || isRoot(p.text, caller.Account):
+	case p.text == caller.Account || p.text == rootOf(caller):
 		return viaAccount
 	}
 	id := p.id
@@ -103,8 +103,11 @@ func directIf(match bool) grant {
 	return notNamed
 }
 
-func isRoot(arn, account string) bool {
-	return strings.HasPrefix(arn, "arn:") && strings.HasSuffix(arn, ":iam::"+account+":root")
+// rootOf is the ARN that stands for the caller's account.
+func rootOf(caller Principal) string {
+	_, rest, _ := strings.Cut(caller.ARN, ":")
+	partition, _, _ := strings.Cut(rest, ":")
+	return "arn:" + partition + ":iam::" + caller.Account + ":root"
 }
 
 // grants returns the closest way in which a statement's Principal or
