@@ -41,9 +41,8 @@ type Settings struct {
 // what aws_signing_helper asks for too; a profile may shorten it.
 func Defaults() Settings { return Settings{SessionDuration: time.Hour} }
 
-// Table lists the settings, pointing into s. Those that Exchange cannot do
-// without come back from Missing.
-func (s *Settings) Table() []cli.Setting {
+// ProofTable lists the settings that say who the workload is, pointing into s.
+func (s *Settings) ProofTable() []cli.Setting {
 	return []cli.Setting{
 		{Flag: "certificate", Arg: "FILE", Into: &s.Certificate,
 			Help: "PEM file with the certificate, and perhaps its chain and key"},
@@ -51,6 +50,13 @@ func (s *Settings) Table() []cli.Setting {
 			Help: "PEM file with the key, if it is not in the certificate's file"},
 		{Flag: "intermediates", Arg: "FILE", Into: &s.Intermediates,
 			Help: "PEM file with the certificates between the leaf and the trust anchor"},
+	}
+}
+
+// Table lists all settings, pointing into s. Which of them Exchange cannot do
+// without, Missing knows.
+func (s *Settings) Table() []cli.Setting {
+	return append(s.ProofTable(), []cli.Setting{
 		{Flag: "role-arn", Arg: "ARN", Into: &s.RoleARN, Also: []string{"AWS_ROLE_ARN"},
 			Help: "the role to get credentials for"},
 		{Flag: "trust-anchor-arn", Arg: "ARN", Into: &s.TrustAnchorARN,
@@ -68,7 +74,7 @@ func (s *Settings) Table() []cli.Setting {
 			Help: "where to call Roles Anywhere instead of AWS's own address"},
 		{Flag: "ca-bundle", Arg: "FILE", Into: &s.CABundle, Also: []string{"AWS_CA_BUNDLE"},
 			Help: "PEM file with the only roots to trust for that address"},
-	}
+	}...)
 }
 
 // ServeTable is Table with the further names that sidecars after AWS's blog are

@@ -15,6 +15,9 @@ func root() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "daypass",
 		Short: "short-lived AWS credentials for this workload",
+		Long: `Daypass trades a certificate for short-lived AWS credentials, through IAM Roles
+Anywhere, and hands them to AWS SDKs: for one program credential-process or
+run, for everything on this machine serve.`,
 	}
 	c.AddCommand(credentialProcess(), serve(), run(), env(), ready(), checkCommand(), version())
 	return c

@@ -25,7 +25,8 @@ It does not ask whether AWS is up: a workload that waits for that would be
 restarted by every outage. Settings are read as serve reads them.`,
 		Example: `  readinessProbe: {exec: {command: [daypass, ready]}}`,
 	}
-	o := newServeOptions(c, cli.Setting{Flag: "listen", Arg: "HOST:PORT", Into: &at, Help: "where serve listens"})
+	o := &options{}
+	o.bind(c, o.ProofTable(), []cli.Setting{{Flag: "listen", Arg: "HOST:PORT", Into: &at, Help: "where serve listens"}})
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		o.UseSidecarFiles(config.SidecarDir)
 		log, err := o.logger(c.ErrOrStderr(), slog.LevelWarn)

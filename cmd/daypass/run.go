@@ -53,8 +53,9 @@ failed, 126 if the command cannot be run, 127 if it is not found.`,
 			return nil
 		},
 	}
-	o := newOptions(c, cli.Setting{Flag: "env", Into: &variables,
-		Help: "give the credentials as variables, which cannot be renewed"})
+	// No twin: DAYPASS_ENV would mean something else to most people.
+	c.Flags().BoolVar(&variables, "env", false, "give the credentials as variables, which cannot be renewed")
+	o := newOptions(c)
 	c.Flags().SetInterspersed(false) // the command's flags are its own
 	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return &cli.Error{Err: err, Hint: "see " + c.CommandPath() + " --help", Code: runFailed}

@@ -40,7 +40,8 @@ The environment and the files of the sidecar in AWS's blog are understood, too:
 TRUST_ANCHOR_ARN, PROFILE_ARN, ROLE_ARN, /iamra/tls.crt and /iamra/tls.key.`,
 		Example: `  daypass serve --certificate tls.crt --private-key tls.key --role-arn …
   daypass serve --listen 127.0.0.1:0 --health-listen :9912
-  (umask 077; head -c 32 /dev/urandom | base64 >token) && daypass serve --authorization-token-file token`,
+  (umask 077; head -c 32 /dev/urandom | base64 >token)
+  daypass serve --authorization-token-file token`,
 	}
 	o := newServeOptions(c,
 		cli.Setting{Flag: "listen", Arg: "HOST:PORT", Into: &flags.listen,

@@ -46,11 +46,12 @@ const environment = "environment"
 // the command line does not give, before c runs.
 func Bind(c *cobra.Command, settings ...Setting) {
 	c.Flags().SortFlags = false
+	if c.Annotations == nil {
+		c.Annotations = map[string]string{}
+	}
+	c.Annotations["twins"] = "Flags may be given in the environment, too: --log-format as DAYPASS_LOG_FORMAT."
 	for _, s := range settings {
 		if s.Flag == "" {
-			if c.Annotations == nil {
-				c.Annotations = map[string]string{}
-			}
 			for _, name := range s.Also {
 				c.Annotations[environment] += name + "\t" + s.Help + "\n"
 			}

@@ -12,6 +12,9 @@ import (
 func prepare(root *cobra.Command) {
 	root.SilenceErrors = true
 	root.SilenceUsage = true
+	root.SetUsageTemplate(root.UsageTemplate() + `{{with index .Annotations "twins"}}
+{{.}}
+{{end}}`)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return Usagef(seeHelp(c), "%w", err)
 	})
