@@ -61,7 +61,7 @@ func (c Context) spelling(key string) (string, bool) {
 // An env is one request made ready for many comparisons.
 type env struct {
 	request  Request
-	action   string // lower case
+	action   []symbol // lower case
 	resource []symbol
 	bounded  bool // the caller has a permissions boundary
 	keys     map[string]Values
@@ -70,7 +70,7 @@ type env struct {
 func newEnv(r Request, p Policies) *env {
 	e := &env{
 		request:  r,
-		action:   strings.ToLower(r.Action),
+		action:   units(strings.ToLower(r.Action)),
 		resource: units(r.Resource),
 		bounded:  p.Boundary != nil,
 		keys:     make(map[string]Values, len(r.Context)),

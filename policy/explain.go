@@ -133,7 +133,7 @@ func (j *judge) message(because string) string {
 	case Anonymous:
 		who = "anonymous"
 	}
-	if strings.HasPrefix(j.action, "s3:") { // S3 alone quotes it
+	if strings.HasPrefix(strings.ToLower(r.Action), "s3:") { // S3 alone quotes it
 		what = quote(what)
 	}
 	return "User: " + who + " is not authorized to perform: " + r.Action + " on resource: " + what + " " + because

@@ -5,9 +5,8 @@ package policy
 
 func (s *statement) takesAction(e *env) bool {
 	found := false
-	name := units(e.action)
 	for _, a := range s.actions {
-		if a.pattern.matches(name) {
+		if a.pattern.matches(e.action) {
 			found = true
 			break
 		}

@@ -43,7 +43,7 @@ func sharedProviders() map[string]string {
 // account with a shared provider. Evaluation does not ask for it: AWS checks
 // only when a policy is written.
 func (p *parser) providerControls(s *statement, n *node) {
-	web := &env{action: strings.ToLower(webIdentityAction)}
+	web := &env{action: units(strings.ToLower(webIdentityAction))}
 	if !s.allow || !s.takesAction(web) {
 		return
 	}
