@@ -148,7 +148,7 @@ func TestPausesShrinkWithTheLife(t *testing.T) {
 		get(t, s)
 		up.set(func() { up.err = refusedErr })
 		time.Sleep(90 * time.Second)
-		if n := len(up.calls()); n < 4 || n > 12 {
+		if n := len(up.calls()); n < 6 || n > 12 {
 			t.Errorf("%d calls in a life of 90 seconds that is refused from its middle on", n)
 		}
 		fails(t, s, refusedErr)

@@ -1,0 +1,79 @@
+package refresh
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+var errBusy = errors.New("another process is renewing them")
+
+// shared are directories that are everybody's, and outlive their users'
+// sessions.
+var shared = []string{"/tmp", "/var/tmp"}
+
+// fits says why credentials must not be remembered in dir; nil if they may. It
+// makes the last element where only that is missing.
+func fits(dir string, homes []string) error {
+	if !filepath.IsAbs(dir) {
+		return errors.New("it is not an absolute path")
+	}
+	dir = filepath.Clean(dir) // a slash at its end would follow a link
+	parent, err := filepath.EvalSymlinks(filepath.Dir(dir))
+	if err != nil {
+		return err
+	}
+	real := filepath.Join(parent, filepath.Base(dir))
+	for _, root := range shared {
+		if within(real, root) {
+			return fmt.Errorf("it is in %s", root)
+		}
+	}
+	for _, home := range homes {
+		if home != "/" && within(real, home) {
+			return fmt.Errorf("it is in the home directory %s", home)
+		}
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	info, err := os.Lstat(dir)
+	switch {
+	case err != nil:
+		return err
+	case info.Mode()&fs.ModeSymlink != 0:
+		return errors.New("it is a symbolic link")
+	case !info.IsDir():
+		return errors.New("it is not a directory")
+	case !mine(info):
+		return errors.New("it belongs to another user")
+	case info.Mode().Perm() != 0o700:
+		return fmt.Errorf("its mode is %#o, not 0700", info.Mode().Perm())
+	}
+	return nil
+}
+
+// within tells whether path, without links, is root or below it.
+func within(path, root string) bool {
+	roots := []string{filepath.Clean(root)}
+	if real, err := filepath.EvalSymlinks(root); err == nil {
+		roots = append(roots, real)
+	}
+	for _, r := range roots {
+		if path == r || strings.HasPrefix(path, r+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+func mine(info fs.FileInfo) bool {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(stat.Uid) == os.Geteuid()
+}
+
+func missing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
