@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -67,7 +68,8 @@ func (h *Health) metrics(w http.ResponseWriter) {
 			if m.Counter {
 				kind = "counter"
 			}
-			fmt.Fprintf(&page, "# HELP %s %s\n# TYPE %s %s\n%s %g\n", m.Name, m.Help, m.Name, kind, m.Name, m.Value)
+			fmt.Fprintf(&page, "# HELP %s %s\n# TYPE %s %s\n%s %s\n", m.Name, m.Help, m.Name, kind, m.Name,
+				strconv.FormatFloat(m.Value, 'f', -1, 64))
 		}
 	}
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4")

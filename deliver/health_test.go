@@ -27,7 +27,7 @@ func TestHealthPaths(t *testing.T) {
 		"/healthz": {200, "ok\n"},
 		"/readyz":  {503, failing.Error() + "\n"},
 		"/metrics": {200, "# HELP daypass_calls_total Calls.\n# TYPE daypass_calls_total counter\ndaypass_calls_total 12\n" +
-			"# HELP daypass_left_seconds Left.\n# TYPE daypass_left_seconds gauge\ndaypass_left_seconds 1.2345675e+06\n"},
+			"# HELP daypass_left_seconds Left.\n# TYPE daypass_left_seconds gauge\ndaypass_left_seconds 1234567.5\n"},
 		"/":                        {404, "404 page not found\n"},
 		"/latest/meta-data/":       {404, "404 page not found\n"},
 		"/v1/credentials":          {404, "404 page not found\n"},

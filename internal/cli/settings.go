@@ -16,9 +16,10 @@ import (
 // read after that. The first of these that is given wins; a variable that is
 // set but empty counts as not given.
 type Setting struct {
-	Flag string // without dashes; empty: no flag and no twin, only Also
-	Arg  string // stands for the value in help, as "ARN"
-	Help string // one line, lower case, no full stop
+	Flag  string // without dashes; empty: no flag and no twin, only Also
+	Short string // one letter; empty: none
+	Arg   string // stands for the value in help, as "ARN"
+	Help  string // one line, lower case, no full stop
 	// Into receives the value: a *string, *bool or *time.Duration (seconds, or
 	// as "90m"). What it holds when the setting is bound is the default.
 	Into any
@@ -61,7 +62,7 @@ func Bind(c *cobra.Command, settings ...Setting) {
 		if len(s.Also) > 0 {
 			help += " (or " + strings.Join(s.Also, ", ") + ")"
 		}
-		f := c.Flags().VarPF(value(s), s.Flag, "", help)
+		f := c.Flags().VarPF(value(s), s.Flag, s.Short, help)
 		if _, ok := s.Into.(*bool); ok {
 			f.NoOptDefVal = "true"
 		}
