@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"daypass.dev/policy"
 	"daypass.dev/sandbox/wire"
@@ -136,13 +137,19 @@ func (q *request) withPolicy(do func(a *world.Account, p *world.Policy, own bool
 	if p := a.Policies[arn]; p != nil {
 		return do(a, p, true)
 	}
-	if doc := q.World.ManagedPolicy(arn); doc != nil && strings.HasPrefix(arn, "arn:aws:iam::aws:") {
-		return do(a, &world.Policy{
-			Name: arn[strings.LastIndexByte(arn, '/')+1:], Path: "/", ARN: arn, ID: "ANPAAWSMANAGEDPOLICY", Default: "v1",
-			Versions: []world.PolicyVersion{{ID: "v1", Document: doc}},
-		}, false)
+	if slices.Contains(world.AWSManagedPolicies(), arn) {
+		return do(a, q.ofAWS(arn), false)
 	}
 	return nil, missing("Policy %s was not found.", arn)
+}
+
+// ofAWS describes one of AWS's own policies. Its id and date are made up.
+func (q *request) ofAWS(arn string) *world.Policy {
+	made := time.Date(2015, 2, 6, 18, 39, 46, 0, time.UTC)
+	return &world.Policy{
+		Name: arn[strings.LastIndexByte(arn, '/')+1:], Path: "/", ARN: arn, ID: "ANPAAWSMANAGEDPOLICY", Default: "v1",
+		Created: made, Versions: []world.PolicyVersion{{ID: "v1", Document: q.World.ManagedPolicy(arn), Created: made}},
+	}
 }
 
 // withOwnPolicy is withPolicy for what changes the policy.
@@ -181,10 +188,7 @@ func listPolicies(q *request) (any, error) {
 	}
 	if scope != "Local" {
 		for _, arn := range world.AWSManagedPolicies() {
-			found = append(found, policyXML{
-				PolicyName: arn[strings.LastIndexByte(arn, '/')+1:], PolicyID: "ANPAAWSMANAGEDPOLICY", Arn: arn, Path: "/",
-				DefaultVersionID: "v1", AttachmentCount: attachments(a, arn), IsAttachable: true,
-			})
+			found = append(found, viewPolicy(a, q.ofAWS(arn)))
 		}
 	}
 	attachedOnly := q.Get("OnlyAttached") == "true"

@@ -1,0 +1,109 @@
+package iam_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/xml"
+	"io"
+	"net/http"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
+	"daypass.dev/sandbox/iam"
+	"daypass.dev/sandbox/sandboxtest"
+)
+
+const (
+	home     = "111122223333"
+	anybody  = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"rolesanywhere.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
+	listOnly = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:ListAllMyBuckets","Resource":"*"}]}`
+)
+
+// Every operation is refused to a user without permissions, and let through to
+// one who has that action alone on the things of its path.
+func TestEveryOperationNeedsItsOwnAction(t *testing.T) {
+	s := sandboxtest.Start(t, `
+accounts:
+  "111122223333":
+    users:
+      nobody: {accessKeys: [{id: AKIANOBODYNOBODY0001, secret: secret}]}
+      somebody: {path: /team/, accessKeys: [{id: AKIASOMEBODY00000001, secret: secret}]}
+`)
+	operations := iam.Operations()
+	if len(operations) == 0 {
+		t.Fatal("no operations")
+	}
+	for _, op := range operations {
+		status, code := call(t, s, "AKIANOBODYNOBODY0001", op)
+		d := s.Last(t, op)
+		if status != 403 || code != "AccessDenied" || len(d.Checks) != 1 || d.Checks[0].Action != "iam:"+op || d.Checks[0].Allowed {
+			t.Errorf("%s without permission: %d %s, checks %+v", op, status, code, d.Checks)
+		}
+		allow(t, s, "iam:"+op)
+		if status, code = call(t, s, "AKIASOMEBODY00000001", op); code == "AccessDenied" || status >= 500 {
+			t.Errorf("%s with its own action: %d %s, %+v", op, status, code, s.Last(t, op))
+		}
+	}
+}
+
+// allow gives the user somebody one action and no other.
+func allow(t *testing.T, s *sandboxtest.Sandbox, action string) {
+	t.Helper()
+	doc := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"` + action + `","Resource":"arn:aws:iam::` + home + `:*"}]}`
+	form := url.Values{"UserName": {"somebody"}, "PolicyName": {"own"}, "PolicyDocument": {doc}}
+	if status, code := post(t, s, s.Admin.ID, s.Admin.Secret, "PutUserPolicy", form); status != 200 {
+		t.Fatalf("PutUserPolicy: %d %s", status, code)
+	}
+}
+
+// call sends parameters that suit every operation.
+func call(t *testing.T, s *sandboxtest.Sandbox, key, op string) (status int, code string) {
+	t.Helper()
+	return post(t, s, key, "secret", op, url.Values{
+		"RoleName": {"r"}, "UserName": {"u"}, "PolicyName": {"p"}, "PolicyArn": {"arn:aws:iam::" + home + ":policy/p"},
+		"AssumeRolePolicyDocument": {anybody}, "PolicyDocument": {listOnly}, "VersionId": {"v1"},
+		"AccessKeyId": {"AKIAIOSFODNN7EXAMPLE"}, "Status": {"Active"}, "Tags.member.1.Key": {"k"}, "Tags.member.1.Value": {"v"},
+		"TagKeys.member.1": {"k"},
+	})
+}
+
+// post signs and sends one call of the query protocol.
+func post(t *testing.T, s *sandboxtest.Sandbox, key, secret, op string, form url.Values) (status int, code string) {
+	t.Helper()
+	form.Set("Action", op)
+	form.Set("Version", "2010-05-08")
+	body := []byte(form.Encode())
+	r, err := http.NewRequest(http.MethodPost, s.URL+"/", bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	sum := sha256.Sum256(body)
+	err = v4.NewSigner().SignHTTP(context.Background(), aws.Credentials{AccessKeyID: key, SecretAccessKey: secret},
+		r, hex.EncodeToString(sum[:]), "iam", "us-east-1", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := s.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var e struct {
+		Error struct{ Code string }
+	}
+	if err := xml.Unmarshal(text, &e); err != nil {
+		t.Fatalf("%s: %v in %s", op, err, text)
+	}
+	return answer.StatusCode, e.Error.Code
+}
