@@ -104,11 +104,8 @@ func section(b *strings.Builder, c *cobra.Command) {
 }
 
 func flagRow(b *strings.Builder, f *pflag.Flag) {
-	flag := "`--" + f.Name
-	if f.Value.Type() != "bool" {
-		flag += " " + f.Value.Type()
-	}
-	flag += "`"
+	arg, help := pflag.UnquoteUsage(f)
+	flag := "`" + strings.TrimSpace("--"+f.Name+" "+arg) + "`"
 	if f.Shorthand != "" {
 		flag = "`-" + f.Shorthand + "`, " + flag
 	}
@@ -121,7 +118,6 @@ func flagRow(b *strings.Builder, f *pflag.Flag) {
 		byDefault = "`" + f.DefValue + "`"
 	}
 	// The names in parentheses stand in their own column here.
-	_, help := pflag.UnquoteUsage(f)
 	if n := strings.LastIndex(help, " (or "); n > 0 && len(variables) > 1 {
 		help = help[:n]
 	}
