@@ -7,11 +7,19 @@ import (
 	"daypass.dev/reason"
 )
 
+// unassumable begins what Roles Anywhere says whenever STS refused, whatever
+// the cause: the trust policy by far the most often.
+const unassumable = "Unable to assume role for "
+
 // hint finds in the catalogue what AWS's words stand for. Where they stand for
 // several reasons it names them all if they are few, since AWS does not tell
 // them apart.
 func hint(code, message string) string {
-	const few = 3
+	const few = 4
+	if strings.HasPrefix(message, unassumable) {
+		return "most often the role's trust policy does not let this certificate in, by its names, its trust anchor, " +
+			"or for want of sts:TagSession or sts:SetSourceIdentity; daypass check prints a statement that does"
+	}
 	var found []reason.Reason
 	for _, r := range reason.All() {
 		if r.Code == code && r.Message != "" && says(message, r.Message) {
@@ -24,7 +32,7 @@ func hint(code, message string) string {
 	case len(found) == 1:
 		return found[0].Cause + "; " + found[0].Mend
 	case len(found) > few:
-		return "this has more than one cause; daypass check tells which rules the certificate keeps"
+		return "this has more causes than AWS tells; daypass check names the rule that the certificate breaks"
 	}
 	var causes []string
 	for _, r := range found {
