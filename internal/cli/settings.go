@@ -43,6 +43,9 @@ func twin(flag string) string {
 // variables that stand for it, for the reference.
 const environment = "environment"
 
+// twins marks a command with what its help says of them.
+const twins = "twins"
+
 // Bind makes the settings c's flags, and fills in from the environment what
 // the command line does not give, before c runs.
 func Bind(c *cobra.Command, settings ...Setting) {
@@ -50,7 +53,7 @@ func Bind(c *cobra.Command, settings ...Setting) {
 	if c.Annotations == nil {
 		c.Annotations = map[string]string{}
 	}
-	c.Annotations["twins"] = "Flags may be given in the environment, too: --log-format as DAYPASS_LOG_FORMAT."
+	c.Annotations[twins] = "Flags may be given in the environment, too: --log-format as DAYPASS_LOG_FORMAT."
 	for _, s := range settings {
 		if s.Flag == "" {
 			for _, name := range s.Also {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 )
@@ -12,9 +13,15 @@ import (
 func prepare(root *cobra.Command) {
 	root.SilenceErrors = true
 	root.SilenceUsage = true
-	root.SetUsageTemplate(root.UsageTemplate() + `{{with index .Annotations "twins"}}
-{{.}}
-{{end}}`)
+	// A template of our own would bring in text/template, and with it 1.5 MB.
+	usage := root.UsageFunc()
+	root.SetUsageFunc(func(c *cobra.Command) error {
+		if err := usage(c); err != nil || c.Annotations[twins] == "" {
+			return err
+		}
+		_, err := fmt.Fprintf(c.OutOrStderr(), "\n%s\n", c.Annotations[twins])
+		return err
+	})
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return Usagef(seeHelp(c), "%w", err)
 	})
