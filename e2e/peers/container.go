@@ -19,11 +19,8 @@ const release = "bookworm"
 // (made by debootstrap the first time, which takes minutes and is told to
 // progress).
 func Podman(ctx context.Context, progress func(string)) (env []string, err error) {
-	if err := Packages(ctx, map[string]string{"podman": "podman", "debootstrap": "debootstrap", "runc": "runc"}); err != nil {
+	if err := Packages(ctx, map[string]string{"podman": "podman", "runc": "runc"}); err != nil {
 		return nil, err
-	}
-	if os.Geteuid() != 0 {
-		return nil, fmt.Errorf("debootstrap as a plain user: %w", ErrAbsent)
 	}
 	env, err = podmanEnvironment()
 	if err != nil {
@@ -32,21 +29,35 @@ func Podman(ctx context.Context, progress func(string)) (env []string, err error
 	if podman(ctx, env, "image", "exists", AWSImage) == nil {
 		return env, nil
 	}
-	archive, err := Cache("aws-cli-" + release + ".tar")
+	archive, err := DebianWithAWSCLI(ctx, progress)
 	if err != nil {
 		return nil, err
-	}
-	if _, err := os.Stat(archive); err != nil {
-		progress("making a small Debian with an AWS CLI (minutes, once)")
-		if err := bootstrap(ctx, archive); err != nil {
-			return nil, err
-		}
 	}
 	progress("importing it as " + AWSImage)
 	if err := podman(ctx, env, "import", "--change", "CMD=/usr/bin/aws", archive, AWSImage); err != nil {
 		return nil, err
 	}
 	return env, nil
+}
+
+// DebianWithAWSCLI is a tar of a small Debian root with Python and Debian's AWS
+// CLI, made by debootstrap the first time.
+func DebianWithAWSCLI(ctx context.Context, progress func(string)) (archive string, err error) {
+	archive, err = Cache("aws-cli-" + release + ".tar")
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(archive); err == nil {
+		return archive, nil
+	}
+	if os.Geteuid() != 0 {
+		return "", fmt.Errorf("debootstrap as a plain user: %w", ErrAbsent)
+	}
+	if err := Packages(ctx, map[string]string{"debootstrap": "debootstrap"}); err != nil {
+		return "", err
+	}
+	progress("making a small Debian with an AWS CLI (minutes, once)")
+	return archive, bootstrap(ctx, archive)
 }
 
 // podmanEnvironment names a configuration that asks for nothing that a
