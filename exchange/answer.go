@@ -43,7 +43,7 @@ func (a *answer) credentials(role arn, now time.Time) (daypass.Credentials, erro
 		return none, a.refusal(now)
 	}
 	if a.broken != nil {
-		return none, a.invalid("the answer broke off after %d bytes", len(a.body))
+		return none, a.invalid("the answer is not whole after %d bytes: %v", len(a.body), a.broken)
 	}
 	var s session
 	if err := json.Unmarshal(a.body, &s); err != nil {

@@ -30,7 +30,8 @@ type Disk struct {
 	// Dirs are the directories that may be used, the first that fits: as
 	// "/run/user/1000/daypass". The last element is made where it is missing.
 	// A directory fits if it is no symbolic link, ours (effective user), 0700,
-	// and neither in /tmp or /var/tmp nor in one of Homes.
+	// in one of ours or root's, and neither in /tmp or /var/tmp nor in one of
+	// Homes.
 	Dirs []string
 	// Homes are home directories, in which nothing is ever remembered; "/" is
 	// passed over.

@@ -17,7 +17,10 @@ var errBusy = errors.New("another process is renewing them")
 var shared = []string{"/tmp", "/var/tmp"}
 
 // fits says why credentials must not be remembered in dir; nil if they may. It
-// makes the last element where only that is missing.
+// makes the last element where only that is missing, and never in another
+// user's directory, as XDG_RUNTIME_DIR is after sudo. Who owns a directory
+// above could exchange dir after this look, and gains nothing: what is read is
+// looked at again, what is written is made anew with mode 0600.
 func fits(dir string, homes []string) error {
 	if !filepath.IsAbs(dir) {
 		return errors.New("it is not an absolute path")
@@ -34,9 +37,12 @@ func fits(dir string, homes []string) error {
 		}
 	}
 	for _, home := range homes {
-		if home != "/" && within(real, home) {
+		if h := filepath.Clean(home); h != "/" && h != "." && within(real, home) {
 			return fmt.Errorf("it is in the home directory %s", home)
 		}
+	}
+	if info, err := os.Stat(parent); err != nil || !mine(info) && !roots(info) {
+		return errors.Join(err, errors.New("what it is in belongs to another user"))
 	}
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
@@ -59,21 +65,23 @@ func fits(dir string, homes []string) error {
 
 // within tells whether path, without links, is root or below it.
 func within(path, root string) bool {
-	roots := []string{filepath.Clean(root)}
-	if real, err := filepath.EvalSymlinks(root); err == nil {
-		roots = append(roots, real)
+	real, err := filepath.EvalSymlinks(root)
+	if err != nil {
+		real = filepath.Clean(root)
 	}
-	for _, r := range roots {
-		if path == r || strings.HasPrefix(path, r+"/") {
-			return true
-		}
-	}
-	return false
+	return path == real || strings.HasPrefix(path, real+"/")
 }
 
-func mine(info fs.FileInfo) bool {
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	return ok && int(stat.Uid) == os.Geteuid()
+func mine(info fs.FileInfo) bool { return owner(info) == os.Geteuid() }
+
+func roots(info fs.FileInfo) bool { return owner(info) == 0 }
+
+// owner is a user id; -1 if it is not known.
+func owner(info fs.FileInfo) int {
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		return int(stat.Uid)
+	}
+	return -1
 }
 
 func missing(err error) bool { return errors.Is(err, fs.ErrNotExist) }

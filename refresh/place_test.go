@@ -63,7 +63,15 @@ func TestPlacesThatDoNotFit(t *testing.T) {
 				return
 			}
 			must(t, os.Chown(dir, nobody, nobody))
-		}, "another user"},
+		}, "belongs to another user"},
+		"in another's": {func(t *testing.T, d *Disk, dir string) {
+			if os.Geteuid() != 0 {
+				d.Dirs = []string{"/etc/daypass-test"} // ours could not be made there
+				return
+			}
+			must(t, os.Remove(dir))
+			must(t, os.Chown(filepath.Dir(dir), nobody, nobody))
+		}, map[bool]string{true: "what it is in belongs to another user", false: "permission denied"}[os.Geteuid() == 0]},
 	} {
 		t.Run(name, func(t *testing.T) {
 			up, dir := &script{}, place(t)
@@ -96,11 +104,11 @@ func linkedParent(t *testing.T, d *Disk, dir string) {
 	d.Dirs = []string{filepath.Join(dir, "link", "daypass-test")}
 }
 
-// A home of "/", as some images have it, does not forbid everything.
+// A home of "/", as some images have it, or none does not forbid everything.
 func TestRootAsHomeIsPassedOver(t *testing.T) {
 	up := &script{}
 	d := process(up, place(t))
-	d.Homes = []string{"/"}
+	d.Homes = []string{"/", "//", ""}
 	get(t, d)
 	get(t, d)
 	up.expectCalls(t, "with / as home", 1)
