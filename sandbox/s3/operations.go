@@ -26,7 +26,8 @@ type operation struct {
 	serve        func(*exchange) error
 }
 
-// operations are all that is built; of those that match, the first counts.
+// operations are all that is built; of those that match, the first
+// counts, so that those with a subresource come before those without.
 func operations() []operation {
 	overrides := slices.Sorted(maps.Keys(overrideHeaders()))
 	conditions := []string{"x-amz-checksum-mode", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "range"}
@@ -34,9 +35,6 @@ func operations() []operation {
 		{name: "ListBuckets", method: http.MethodGet, level: ofService,
 			params: []string{"max-buckets", "continuation-token", "prefix", "bucket-region"}, serve: (*exchange).listBuckets},
 
-		{name: "CreateBucket", method: http.MethodPut, level: ofBucket, serve: (*exchange).createBucket},
-		{name: "HeadBucket", method: http.MethodHead, level: ofBucket, serve: (*exchange).headBucket},
-		{name: "DeleteBucket", method: http.MethodDelete, level: ofBucket, serve: (*exchange).deleteBucket},
 		{name: "GetBucketLocation", method: http.MethodGet, level: ofBucket, sub: "location", serve: (*exchange).getBucketLocation},
 		{name: "GetBucketPolicy", method: http.MethodGet, level: ofBucket, sub: "policy", serve: (*exchange).getBucketPolicy},
 		{name: "PutBucketPolicy", method: http.MethodPut, level: ofBucket, sub: "policy",
@@ -44,6 +42,9 @@ func operations() []operation {
 		{name: "DeleteBucketPolicy", method: http.MethodDelete, level: ofBucket, sub: "policy", serve: (*exchange).deleteBucketPolicy},
 		{name: "ListObjectsV2", method: http.MethodGet, level: ofBucket, sub: "list-type",
 			params: []string{"prefix", "delimiter", "max-keys", "encoding-type", "continuation-token", "start-after", "fetch-owner"}, serve: (*exchange).listObjectsV2},
+		{name: "CreateBucket", method: http.MethodPut, level: ofBucket, serve: (*exchange).createBucket},
+		{name: "HeadBucket", method: http.MethodHead, level: ofBucket, serve: (*exchange).headBucket},
+		{name: "DeleteBucket", method: http.MethodDelete, level: ofBucket, serve: (*exchange).deleteBucket},
 		{name: "ListObjects", method: http.MethodGet, level: ofBucket,
 			params: []string{"prefix", "delimiter", "max-keys", "encoding-type", "marker"}, serve: (*exchange).listObjectsV1},
 

@@ -19,8 +19,10 @@ func VerifyChecksum(name, value string, data []byte) error {
 	algorithm, ok := strings.CutPrefix(strings.ToLower(name), "x-amz-checksum-")
 	want, err := Checksum(algorithm, data)
 	switch {
+	case ok && strings.HasPrefix(algorithm, "xxhash"):
+		return refuse("checksum-not-built", "the sandbox does not compute "+clip(algorithm))
 	case !ok || err != nil:
-		return refuse("checksum-unsupported", clip(name)+" is not a checksum that the sandbox knows")
+		return refuse("checksum-unsupported", clip(name)+" is not a checksum")
 	case len(value) != len(want):
 		return refuse("checksum-invalid", "the value of "+name+" is not such a checksum: "+clip(value), name)
 	case value != want:

@@ -113,6 +113,7 @@ func inBodies(t *testing.T) map[string]error {
 		{trailer: "x-amz-checksum-crc32:AAAAAA==\r\n", sizes: []int{1}},
 		{trailer: "x-amz-checksum-crc32:A\r\n", sizes: []int{1}},
 		{trailer: "x-amz-meta-a:A\r\n", sizes: []int{1}, header: [2]string{"X-Amz-Trailer", "x-amz-meta-a"}},
+		{trailer: "x-amz-checksum-xxhash64:A\r\n", sizes: []int{1}, header: [2]string{"X-Amz-Trailer", "x-amz-checksum-xxhash64"}},
 		{sizes: []int{1}},
 		{sizes: []int{1, 1}},
 		{header: [2]string{"X-Amz-Decoded-Content-Length", ""}},

@@ -121,6 +121,7 @@ func texts() map[string]said {
 		"chunk-signature":        mismatch,
 		"trailer-signature":      mismatch,
 		"trailer-malformed":      onlyS3(text{"MalformedTrailerError", 400, "The request contained trailing data that was not well-formed or did not conform to our published schema."}),
+		"checksum-not-built":     onlyS3(text{"NotImplemented", 501, "A header you provided implies functionality that is not implemented"}),
 		"checksum-unsupported":   onlyS3(badRequest("The value specified in the x-amz-trailer header is not supported")),
 		"checksum-invalid":       onlyS3(badRequest("Value for %[1]s header is invalid.")),
 		"checksum-mismatch":      onlyS3(text{"BadDigest", 400, "The %[1]s you specified did not match the calculated checksum."}),
