@@ -2,16 +2,9 @@ package s3
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
 	"encoding/xml"
 	"errors"
-	"io"
 	"net/http"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"daypass.dev/sandbox/wire"
@@ -23,93 +16,20 @@ const first = "us-east-1"
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
-// ownerID stands for an account's canonical user id, which the world does not
-// hold.
-func ownerID(account string) string {
-	sum := sha256.Sum256([]byte("canonical user of " + account))
-	return hex.EncodeToString(sum[:])
-}
-
-type owner struct{ ID string }
-
-func (x *exchange) listBuckets() error {
-	if err := x.Authorize(world.Access{Action: "s3:ListAllMyBuckets", Resource: "arn:aws:s3:::*", Context: x.context(place{})}); err != nil {
-		return err
-	}
-	limit, err := x.number("max-buckets", 1, 10000)
-	if err != nil {
-		return err
-	}
-	after, err := base64.RawURLEncoding.DecodeString(x.query.Get("continuation-token"))
-	if err != nil {
-		return badArgument("continuation-token", x.query.Get("continuation-token"), "The continuation token provided is incorrect")
-	}
-	type bucket struct{ Name, CreationDate, BucketRegion, BucketArn string }
-	answer := struct {
-		XMLName           xml.Name `xml:"ListAllMyBucketsResult"`
-		Namespace         string   `xml:"xmlns,attr"`
-		Owner             owner
-		Buckets           []bucket `xml:"Buckets>Bucket"`
-		ContinuationToken string   `xml:",omitempty"`
-		Prefix            string   `xml:",omitempty"`
-	}{Namespace: namespace, Owner: owner{ownerID(x.Caller.Account)}, Prefix: x.query.Get("prefix")}
-	for _, p := range x.places() {
-		if !strings.HasPrefix(p.Name, answer.Prefix) || p.Name <= string(after) && len(after) > 0 ||
-			x.query.Get("bucket-region") != "" && p.Region != x.query.Get("bucket-region") {
-			continue
-		}
-		if len(answer.Buckets) == limit {
-			last := answer.Buckets[limit-1].Name
-			answer.ContinuationToken = base64.RawURLEncoding.EncodeToString([]byte(last))
-			break
-		}
-		answer.Buckets = append(answer.Buckets, bucket{p.Name, stamp(p.Created), p.Region, "arn:aws:s3:::" + p.Name})
-	}
-	return wire.XML(x.w, http.StatusOK, answer)
-}
-
-// places are the buckets of the caller's account by name, without their
-// objects.
-func (x *exchange) places() []world.Bucket {
-	x.World.RLock()
-	defer x.World.RUnlock()
-	var all []world.Bucket
-	if a := x.World.Account(x.Caller.Account); a != nil {
-		for _, b := range a.Buckets {
-			all = append(all, world.Bucket{Name: b.Name, Region: b.Region, Created: b.Created})
-		}
-	}
-	slices.SortFunc(all, func(a, b world.Bucket) int { return strings.Compare(a.Name, b.Name) })
-	return all
-}
-
-// number reads a query parameter that is a limit; without it, the most.
-func (x *exchange) number(name string, least, most int) (int, error) {
-	v := x.query.Get(name)
-	if v == "" {
-		return most, nil
-	}
-	n, err := strconv.ParseInt(v, 10, 32)
-	if err != nil || int(n) < least {
-		return 0, badArgument(name, v, "Argument "+name+" must be an integer between "+strconv.Itoa(least)+" and 2147483647")
-	}
-	return min(int(n), most), nil
-}
-
 func (x *exchange) createBucket() error {
-	if _, err := x.checkDigests(); err != nil {
-		return err
-	}
-	constraint, err := locationConstraint(x.body)
-	if err != nil {
-		return err
-	}
+	constraint, malformed := locationConstraint(x.body)
 	ctx := x.context(place{})
 	if constraint != "" {
 		ctx["s3:LocationConstraint"] = policyValue(constraint)
 	}
 	name := place{name: x.bucket, region: x.Region, account: x.Caller.Account}
 	if err := x.Authorize(world.Access{Action: "s3:CreateBucket", Resource: name.arn(), Context: ctx}); err != nil {
+		return err
+	}
+	if malformed != nil {
+		return malformed
+	}
+	if _, err := x.checkDigests(); err != nil {
 		return err
 	}
 	if err := x.checkLocation(constraint); err != nil {
@@ -141,7 +61,7 @@ func locationConstraint(body []byte) (string, error) {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return "", nil
 	}
-	if err := xml.Unmarshal(body, &v); err != nil && !errors.Is(err, io.EOF) {
+	if err := xml.Unmarshal(body, &v); err != nil {
 		return "", refuse("s3-xml-malformed", http.StatusBadRequest, "MalformedXML",
 			"The XML you provided was not well-formed or did not validate against our published schema", err.Error())
 	}
@@ -217,10 +137,10 @@ func (x *exchange) deleteBucket() error {
 		return err
 	}
 	x.World.Lock()
-	a, b := x.World.Bucket(p.name)
+	b := x.still(p)
 	full := b != nil && len(b.Objects) > 0
 	if b != nil && !full {
-		delete(a.Buckets, p.name)
+		delete(x.World.Account(p.account).Buckets, p.name)
 	}
 	x.World.Unlock()
 	switch {

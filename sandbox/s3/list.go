@@ -3,6 +3,7 @@ package s3
 import (
 	"encoding/base64"
 	"encoding/xml"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -123,7 +124,7 @@ func (x *exchange) page(p place, after string, limit int, owners bool) page {
 	var pg page
 	x.World.RLock()
 	defer x.World.RUnlock()
-	_, b := x.World.Bucket(p.name)
+	b := x.still(p)
 	if b == nil {
 		return pg
 	}
@@ -180,3 +181,6 @@ func (x *exchange) encoded(s string) string {
 	}
 	return strings.ReplaceAll(strings.ReplaceAll(url.QueryEscape(s), "+", "%20"), "%2F", "/")
 }
+
+// keys are the keys of a bucket in S3's order, that of their bytes.
+func keys(b *world.Bucket) []string { return slices.Sorted(maps.Keys(b.Objects)) }

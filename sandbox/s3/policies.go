@@ -70,7 +70,7 @@ func (x *exchange) deleteBucketPolicy() error {
 
 func (x *exchange) setPolicy(p place, doc *policy.Document) error {
 	x.World.Lock()
-	_, b := x.World.Bucket(p.name)
+	b := x.still(p)
 	if b != nil {
 		b.Policy = doc
 	}

@@ -95,6 +95,7 @@ func refusals() []refusal {
 		{slug: "s3-policy-other-account", method: "GET", target: "/foreign?policy", status: 405, code: "MethodNotAllowed"},
 		{slug: "s3-policy-other-account", method: "DELETE", target: "/foreign?policy", status: 405, code: "MethodNotAllowed"},
 		{slug: "s3-xml-malformed", method: "PUT", target: "/new", body: "<CreateBucketConfiguration>", status: 400, code: "MalformedXML"},
+		{slug: "s3-xml-malformed", method: "PUT", target: "/new", body: "no XML", status: 400, code: "MalformedXML"},
 		{slug: "s3-xml-malformed", method: "PUT", target: "/new", body: "<Other/>", status: 400, code: "MalformedXML"},
 		{slug: "s3-no-such-key", method: "GET", target: "/library/no-book", status: 404, code: "NoSuchKey"},
 		{slug: "s3-key-name", method: "GET", target: "/library/" + strings.Repeat("k", 1025), status: 400, code: "KeyTooLongError"},

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"daypass.dev/policy"
 	"daypass.dev/sandbox/world"
@@ -61,6 +62,7 @@ type exchange struct {
 // A place is a bucket as it was found, copied out of the lock.
 type place struct {
 	name, region, account string
+	created               time.Time
 	policy                *policy.Document
 }
 
@@ -72,7 +74,7 @@ func (x *exchange) find() (place, error) {
 	_, b := x.World.Bucket(x.bucket)
 	var p place
 	if b != nil {
-		p = place{b.Name, b.Region, b.Account, b.Policy}
+		p = place{b.Name, b.Region, b.Account, b.Created, b.Policy}
 	}
 	x.World.RUnlock()
 	if b == nil {
@@ -87,6 +89,16 @@ func (x *exchange) find() (place, error) {
 			"the bucket belongs to account "+p.account+", x-amz-expected-bucket-owner says "+want)
 	}
 	return p, nil
+}
+
+// still returns the bucket that was found, under the lock that the caller
+// holds; nil if it is gone, or another's of the same name by now.
+func (x *exchange) still(p place) *world.Bucket {
+	_, b := x.World.Bucket(p.name)
+	if b == nil || b.Account != p.account || !b.Created.Equal(p.created) {
+		return nil
+	}
+	return b
 }
 
 // authorize holds the caller to an action on a resource of the bucket.
