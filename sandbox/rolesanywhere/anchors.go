@@ -60,7 +60,7 @@ type notificationSetting struct {
 // set here.
 func describeAnchor(a *world.Anchor) any {
 	byAWS := func(event string) notificationSetting {
-		return notificationSetting{true, event, 45, "ALL", "rolesanywhere.amazonaws.com"}
+		return notificationSetting{true, event, 45, "ALL", servicePrincipal}
 	}
 	return anchorDetail{
 		ID: a.ID, ARN: a.ARN, Name: a.Name, Enabled: !a.Disabled,

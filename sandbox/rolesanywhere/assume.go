@@ -56,7 +56,7 @@ func assume(c *world.Call, who *caller, asked parameters, found found) (*world.I
 	a := world.Assume{
 		RoleARN: asked.role.text, SessionName: asked.name, Duration: sessionDuration(asked, found.profile),
 		Tags: tags, SourceIdentity: source, ManagedARNs: found.profile.ManagedPolicies,
-		As:        &policy.Principal{Kind: policy.Service, Name: "rolesanywhere.amazonaws.com"},
+		As:        &policy.Principal{Kind: policy.Service, Name: servicePrincipal},
 		AnchorARN: asked.anchor.text,
 		Context: policy.Context{
 			"aws:SourceArn":     {List: []string{asked.anchor.text}},
@@ -106,6 +106,9 @@ func unassumable(err error, role string, dropped []string) error {
 		r.Message += " " + said.Message
 	}
 	r.Message += droppedText(dropped)
+	if r.Detail == "" {
+		r.Detail = "STS says: " + said.Message
+	}
 	if len(dropped) > 0 {
 		r.Detail += "; left out of the session's tags: " + strings.Join(dropped, ", ")
 	}

@@ -25,10 +25,9 @@ const (
 )
 
 const (
-	signingName = "rolesanywhere"
-	maxSkew     = 15 * time.Minute
-	maxChain    = 5
-	dateLayout  = "20060102T150405Z"
+	maxSkew    = 15 * time.Minute
+	maxChain   = 5
+	dateLayout = "20060102T150405Z"
 )
 
 // A caller is who signed a request: a certificate whose key is proved, and

@@ -88,9 +88,8 @@ type request struct {
 func control(c *world.Call, w http.ResponseWriter, r *http.Request, body []byte) error {
 	op, id := route(r)
 	if op.run == nil {
-		return faultf("operation-not-built", "%s %s", r.Method, r.URL.Path).refusal()
+		return c.NotBuilt()
 	}
-	c.Decision.Operation = op.name
 	err := op.run(&request{Call: c, w: w, r: r, body: body, op: op.name, id: id})
 	var f *fault
 	if errors.As(err, &f) {
@@ -122,18 +121,7 @@ func (q *request) allowed(resource string, tags map[string]string, more policy.C
 	for k, v := range more {
 		ctx[k] = v
 	}
-	return accessDenied(q.Authorize(world.Access{Action: signingName + ":" + q.op, Resource: resource, Context: ctx}))
-}
-
-// accessDenied gives a denial the code that Roles Anywhere's model has.
-func accessDenied(err error) error {
-	var denied *world.Refusal
-	if !errors.As(err, &denied) {
-		return err
-	}
-	r := *denied
-	r.Code = codeDenied
-	return &r
+	return q.Authorize(world.Access{Action: signingName + ":" + q.op, Resource: resource, Context: ctx})
 }
 
 // read decodes the body; a member that is not known is ignored.

@@ -117,10 +117,10 @@ func (q *request) passRoles(arns *[]string) error {
 		if role.account != q.Caller.Account {
 			return faultf("pass-role-elsewhere", "role %s is not of account %s", text, q.Caller.Account)
 		}
-		err := accessDenied(q.Authorize(world.Access{
+		err := q.Authorize(world.Access{
 			Action: "iam:PassRole", Resource: text,
-			Context: policy.Context{"iam:PassedToService": {List: []string{"rolesanywhere.amazonaws.com"}}},
-		}))
+			Context: policy.Context{"iam:PassedToService": {List: []string{servicePrincipal}}},
+		})
 		if err != nil {
 			return err
 		}

@@ -14,23 +14,30 @@ import (
 	"daypass.dev/sandbox/world"
 )
 
+const (
+	signingName      = "rolesanywhere"
+	servicePrincipal = "rolesanywhere.amazonaws.com"
+)
+
 // A Service answers Roles Anywhere's calls. CreateSession proves itself by
 // certificate; every other call's caller is authenticated before Serve.
 type Service struct{}
 
-// Operation names the call; empty if Roles Anywhere has none such.
+// Operation names the call; one that Roles Anywhere does not have by its
+// method and path.
 func (Service) Operation(r *http.Request) string {
 	if isCreateSession(r) {
 		return "CreateSession"
 	}
-	op, _ := route(r)
-	return op.name
+	if op, _ := route(r); op.name != "" {
+		return op.name
+	}
+	return r.Method + " " + r.URL.Path
 }
 
 // Serve answers one call. An error is a *world.Refusal.
 func (Service) Serve(c *world.Call, w http.ResponseWriter, r *http.Request, body []byte) error {
 	if isCreateSession(r) {
-		c.Decision.Operation = "CreateSession"
 		return createSession(c, w, r, body)
 	}
 	return control(c, w, r, body)

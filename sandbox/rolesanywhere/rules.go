@@ -25,7 +25,8 @@ func Rules() []string {
 		"profile-elsewhere", "profile-unknown", "profile-disabled", "profile-role", "profile-properties",
 		"profile-session-name", "role-elsewhere", "source-identity",
 		"role-not-found", "trust-no-statement", "policy-explicit-deny", "policy-principal", "policy-action",
-		"policy-condition", "policy-condition-key-missing", "policy-condition-multivalued", "policy-variable",
+		"trust-tag-session", "trust-source-identity",
+		"policy-condition", "policy-condition-key-missing", "policy-condition-multivalued",
 		"duration-over-role", "session-policy-not-found", "packed-policy-too-large",
 	}
 }
