@@ -39,7 +39,14 @@ type Sandbox struct {
 func Start[W string | *world.World](t testing.TB, from W) *Sandbox {
 	t.Helper()
 	w := load(t, from)
-	server, err := sandbox.Listen("127.0.0.1:0", sandbox.New(w))
+	return StartHandler(t, w, sandbox.New(w))
+}
+
+// StartHandler is Start for a handler of the caller's own around the world, as
+// one that counts or changes calls on their way to sandbox.New.
+func StartHandler(t testing.TB, w *world.World, h http.Handler) *Sandbox {
+	t.Helper()
+	server, err := sandbox.Listen("127.0.0.1:0", h)
 	if err != nil {
 		t.Fatal(err)
 	}
