@@ -44,22 +44,27 @@ func (x *exchange) getObject() error {
 		}
 		return x.noSuchKey(p)
 	}
-	x.tellObject(o)
-	if err := x.override(); err != nil {
+	if err := x.checkOverrides(); err != nil {
 		return err
 	}
-	if err := x.checkConditions(o); err != nil {
+	x.w.Header().Set("Etag", o.ETag)
+	x.w.Header().Set("Last-Modified", o.Modified.UTC().Format(http.TimeFormat))
+	if err := x.checkMatch(o); err != nil {
 		return err
+	}
+	if x.knows(o) {
+		x.w.WriteHeader(http.StatusNotModified)
+		return nil
 	}
 	return x.send(o)
 }
 
+// tellObject sets the headers of the object, those that the query names over
+// its own.
 func (x *exchange) tellObject(o *world.Object) {
 	h := x.w.Header()
 	h.Set("Accept-Ranges", "bytes")
 	h.Set("Content-Type", o.ContentType)
-	h.Set("Etag", o.ETag)
-	h.Set("Last-Modified", o.Modified.UTC().Format(http.TimeFormat))
 	h.Set("X-Amz-Server-Side-Encryption", encryption)
 	for name, value := range o.Headers {
 		h.Set(name, value)
@@ -67,48 +72,58 @@ func (x *exchange) tellObject(o *world.Object) {
 	for name, value := range o.Metadata {
 		h.Set(metaPrefix+name, value)
 	}
+	for param, header := range overrideHeaders() {
+		if x.query.Has(param) {
+			h.Set(header, x.query.Get(param))
+		}
+	}
 }
 
-func (x *exchange) override() error {
-	for param, header := range overrideHeaders() {
-		if !x.query.Has(param) {
-			continue
-		}
-		if x.Caller.Kind == policy.Anonymous {
+func (x *exchange) checkOverrides() error {
+	for param := range overrideHeaders() {
+		if x.query.Has(param) && x.Caller.Kind == policy.Anonymous {
 			return refuse("s3-response-headers", http.StatusBadRequest, "InvalidRequest",
 				"Request specific response headers cannot be used for anonymous GET requests.", "the unsigned query has "+param)
 		}
-		x.w.Header().Set(header, x.query.Get(param))
 	}
 	return nil
 }
 
-// checkConditions applies the If-* headers in the order of RFC 9110, 13.2.2.
-func (x *exchange) checkConditions(o *world.Object) error {
-	get := x.r.Header.Get
-	since := func(name string) (newer, ok bool) {
-		t, err := http.ParseTime(get(name))
-		return err == nil && o.Modified.Truncate(time.Second).After(t), err == nil
+// checkMatch applies If-Match, or without it If-Unmodified-Since, as RFC 9110,
+// 13.2.2, says.
+func (x *exchange) checkMatch(o *world.Object) error {
+	condition := "If-Match"
+	v := x.r.Header.Get(condition)
+	failed := v != "" && !matches(v, o.ETag)
+	if v == "" {
+		condition = "If-Unmodified-Since"
+		newer, dated := x.newer(o, condition)
+		failed = dated && newer
 	}
-	failed := func(condition string) error {
-		e := refuse("s3-precondition", http.StatusPreconditionFailed, "PreconditionFailed",
-			"At least one of the pre-conditions you specified did not hold", "the object does not meet "+condition)
-		e.Fields = [][2]string{{"Condition", condition}}
-		return e
+	if !failed {
+		return nil
 	}
-	newer, dated := since("If-Unmodified-Since")
-	switch v := get("If-Match"); {
-	case v != "" && !matches(v, o.ETag):
-		return failed("If-Match")
-	case v == "" && dated && newer:
-		return failed("If-Unmodified-Since")
+	e := refuse("s3-precondition", http.StatusPreconditionFailed, "PreconditionFailed",
+		"At least one of the pre-conditions you specified did not hold", "the object does not meet "+condition)
+	e.Fields = [][2]string{{"Condition", condition}}
+	return e
+}
+
+// knows reports whether the caller has the object already, by If-None-Match, or
+// without it by If-Modified-Since.
+func (x *exchange) knows(o *world.Object) bool {
+	if v := x.r.Header.Get("If-None-Match"); v != "" {
+		return matches(v, o.ETag)
 	}
-	newer, dated = since("If-Modified-Since")
-	v := get("If-None-Match")
-	if v != "" && matches(v, o.ETag) || v == "" && dated && !newer {
-		return refuse("s3-precondition", http.StatusNotModified, "NotModified", "Not Modified", "the object is as the caller knows it")
-	}
-	return nil
+	newer, dated := x.newer(o, "If-Modified-Since")
+	return dated && !newer
+}
+
+// newer reports whether the object is newer than the date in a header, and
+// whether there is one that can be read.
+func (x *exchange) newer(o *world.Object, header string) (newer, dated bool) {
+	t, err := http.ParseTime(x.r.Header.Get(header))
+	return err == nil && o.Modified.Truncate(time.Second).After(t), err == nil
 }
 
 func matches(list, etag string) bool {
@@ -134,6 +149,7 @@ func (x *exchange) send(o *world.Object) error {
 			x.w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, to-1, len(o.Data)))
 		}
 	}
+	x.tellObject(o)
 	if status == http.StatusOK && x.r.Header.Get("X-Amz-Checksum-Mode") == "ENABLED" {
 		x.tellChecksums(o)
 	}

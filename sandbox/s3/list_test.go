@@ -150,6 +150,9 @@ func TestRangesAndConditions(t *testing.T) {
 		{map[string]string{"If-Unmodified-Since": later}, "200 0123456789", ""},
 	} {
 		got := signed(t, s, "us-east-1", "GET", "/tree/0123456789", "", c.header)
+		if got.status >= 400 && got.header.Get("Accept-Ranges") != "" {
+			t.Errorf("%v: an error has the object's headers: %v", c.header, got.header)
+		}
 		if !strings.HasPrefix(got.String(), c.want) || got.header.Get("Content-Range") != c.part {
 			t.Errorf("%v: %v, %q, want %s, %q", c.header, got, got.header.Get("Content-Range"), c.want, c.part)
 		}
