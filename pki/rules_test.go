@@ -230,6 +230,8 @@ func chainRows() []ruleRow {
 		{"critical extension on the anchor", caRow("", strange).e, []string{"chain-critical-extension fail anchor"}},
 		{"root and leaf sent too", chained(leaf, top, leaf, low, middle, top), []string{"chain-superfluous warn chain"}},
 		{"a stranger sent too", chained(leaf, top, low, stranger, middle), []string{"chain-superfluous warn chain"}},
+		{"an expired stranger sent too", chained(leaf, top, low, middle, root("stranger", func(c *x509.Certificate) { c.NotAfter = noon.Add(-time.Hour) })),
+			[]string{"chain-superfluous warn chain"}},
 		{"leaf alone", Evidence{Leaf: leaf.cert}, append(append([]string{"anchor-bundle skip anchor", "anchor-bundle-size skip anchor",
 			"ca-version skip CA", "ca-basic-constraints skip CA", "ca-key-usage skip CA", "ca-signature-algorithm skip CA", "ca-key-type skip CA",
 			"ca-not-yet-valid skip CA", "ca-expired skip CA", "ca-expires-soon skip CA", "ca-crl-sign skip CA", "leaf-is-anchor skip leaf",
