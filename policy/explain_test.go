@@ -314,3 +314,40 @@ func TestDecisionIsAValue(t *testing.T) {
 		t.Errorf("%s: %v", b, err)
 	}
 }
+
+// Which statement a decision names: of those that allow, the first; else the
+// one that the request matches in most elements, of equals the one that knows
+// the action, then the caller, then the resource, then the first.
+func TestNearestStatement(t *testing.T) {
+	const (
+		action = `{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::c/*","Condition":{"Bool":{"k":"true"}}}`
+		both   = `{"Effect":"Allow","Action":"s3:PutObject","Resource":"*"}`
+		place  = `{"Effect":"Allow","Action":"s3:PutObject","Resource":"*","Condition":{"Bool":{"k":"true"}}}`
+		half   = `{"Effect":"Allow","Action":"s3:GetObject","Resource":"*","Condition":{"Bool":{"k":"true","l":"true"}}}`
+		most   = `{"Effect":"Allow","Action":"s3:GetObject","Resource":"*","Condition":{"Bool":{"k":"true","l":"false"}}}`
+		nobody = `{"Effect":"Deny","Action":"iam:*","Resource":"*"}`
+		wins   = `{"Effect":"Allow","Action":"s3:*","Resource":"*"}`
+	)
+	for _, r := range []struct {
+		statements string
+		want       int
+	}{
+		{wins + "," + wins, 1}, {half + "," + wins + "," + wins, 2},
+		{action + "," + both, 2}, {both + "," + action, 1}, // more elements
+		{place + "," + action, 2}, {action + "," + place, 1}, // the action tells more than the resource
+		{half + "," + half, 1}, {nobody + "," + half + "," + half, 2},
+		{half + "," + most, 2}, {most + "," + half, 1}, // more conditions hold
+	} {
+		p := Policies{Identity: []Named{named(t, Identity, "p", `{"Statement":[`+r.statements+`]}`)}}
+		d := Evaluate(Request{Principal: alice(), Action: "s3:GetObject", Resource: "arn:aws:s3:::b/k", Context: Context{"l": {List: []string{"false"}}}}, p)
+		if d.Statement != r.want {
+			t.Errorf("%s: statement %d, want %d: %s", r.statements, d.Statement, r.want, d.Detail)
+		}
+	}
+	// Of two policies the first, too.
+	one := named(t, Identity, "one", `{"Statement":`+wins+`}`)
+	two := named(t, Identity, "two", `{"Statement":`+wins+`}`)
+	if d := Evaluate(Request{Principal: alice(), Action: "s3:GetObject", Resource: "*"}, Policies{Identity: []Named{one, two}}); d.Policy != "one" {
+		t.Errorf("decided by %s", d.Policy)
+	}
+}
