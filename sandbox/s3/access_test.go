@@ -247,6 +247,18 @@ func TestConditionsOfS3(t *testing.T) {
 	}
 }
 
+func TestAUserMadeAnewDoesNotInherit(t *testing.T) {
+	s := library(t)
+	client := user(t, s, home, "reader")
+	setPolicy(t, s, statement("s3:GetObject", books, principal("arn:aws:iam::"+home+":user/reader")))
+	if err := get(t, client, "book"); err != nil {
+		t.Errorf("the user that the policy names: %v", err)
+	}
+	if got := said(get(t, user(t, s, home, "reader"), "book")); got != "AccessDenied 403" {
+		t.Errorf("another user of the same name: %q", got)
+	}
+}
+
 func TestSessionsOfARole(t *testing.T) {
 	s := library(t)
 	trust, err := policy.Parse(policy.Trust, document(`{"Effect":"Allow","Principal":{"AWS":"`+home+`"},"Action":"sts:AssumeRole"}`))

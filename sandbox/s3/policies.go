@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"daypass.dev/policy"
+	"daypass.dev/sandbox/world"
 )
 
 func policyValue(v string) policy.Values { return policy.Values{List: []string{v}} }
@@ -53,7 +54,7 @@ func (x *exchange) putBucketPolicy() error {
 	if _, err := x.checkDigests(); err != nil {
 		return err
 	}
-	doc, err := readPolicy(p, string(x.body))
+	doc, err := x.readPolicy(p, string(x.body))
 	if err != nil {
 		return err
 	}
@@ -82,25 +83,38 @@ func (x *exchange) setPolicy(p place, doc *policy.Document) error {
 	return nil
 }
 
-func readPolicy(p place, text string) (*policy.Document, error) {
-	malformed := func(message, detail, mend string) error {
-		e := refuse("s3-policy-malformed", http.StatusBadRequest, "MalformedPolicy", message, detail)
-		e.Mend = mend
-		return e
-	}
+// readPolicy reads a policy as S3 does when it is put: it must speak of this
+// bucket, and of users and roles that exist, to whom it is bound.
+func (x *exchange) readPolicy(p place, text string) (*policy.Document, error) {
 	doc, err := policy.Parse(policy.Resource, text)
 	if err != nil {
-		var s *policy.SyntaxError
-		if errors.As(err, &s) {
-			return nil, malformed(s.Message, s.Error(), s.Hint)
-		}
-		return nil, malformed(err.Error(), err.Error(), "")
+		return nil, malformedPolicy("", err)
 	}
 	if r := foreignResource(p, text); r != "" {
-		return nil, malformed("Policy has invalid resource", "the resource "+r+" is not of the bucket "+p.name,
-			"name "+p.arn()+" or "+p.arn()+"/*")
+		e := malformedPolicy("Policy has invalid resource", errors.New("the resource "+r+" is not of the bucket "+p.name))
+		e.Mend = "name " + p.arn() + " or " + p.arn() + "/*"
+		return nil, e
 	}
-	return doc, nil
+	x.World.RLock()
+	defer x.World.RUnlock()
+	bound, err := doc.Bind(x.World.UniqueID)
+	if err != nil {
+		return nil, malformedPolicy("Invalid principal in policy", err)
+	}
+	return bound, nil
+}
+
+// malformedPolicy is S3's refusal of a policy; an empty message is the error's.
+func malformedPolicy(message string, err error) *world.Refusal {
+	e := refuse("s3-policy-malformed", http.StatusBadRequest, "MalformedPolicy", message, err.Error())
+	var s *policy.SyntaxError
+	if errors.As(err, &s) {
+		e.Message, e.Mend = s.Message, s.Hint
+	}
+	if message != "" {
+		e.Message = message
+	}
+	return e
 }
 
 // foreignResource finds a resource that is neither the bucket nor in it. The

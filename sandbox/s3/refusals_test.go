@@ -92,6 +92,8 @@ func refusals() []refusal {
 		{slug: "s3-policy-malformed", method: "PUT", target: "/library?policy", body: "{", status: 400, code: "MalformedPolicy"},
 		{slug: "s3-policy-malformed", method: "PUT", target: "/library?policy", body: doc("arn:aws:s3:::librarian/*"), status: 400, code: "MalformedPolicy"},
 		{slug: "s3-policy-malformed", method: "PUT", target: "/library?policy", body: doc("*"), status: 400, code: "MalformedPolicy"},
+		{slug: "s3-policy-malformed", method: "PUT", target: "/library?policy", status: 400, code: "MalformedPolicy",
+			body: document(statement("s3:GetObject", books, principal("arn:aws:iam::"+home+":role/no-role")))},
 		{slug: "s3-policy-other-account", method: "GET", target: "/foreign?policy", status: 405, code: "MethodNotAllowed"},
 		{slug: "s3-policy-other-account", method: "DELETE", target: "/foreign?policy", status: 405, code: "MethodNotAllowed"},
 		{slug: "s3-xml-malformed", method: "PUT", target: "/new", body: "<CreateBucketConfiguration>", status: 400, code: "MalformedXML"},
