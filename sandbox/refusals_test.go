@@ -194,6 +194,23 @@ func load(t *testing.T) *world.World {
 	return w
 }
 
+func TestPanicsAreRecorded(t *testing.T) {
+	w := world.New()
+	h := sandbox.WithService(w, "sts", panicking{})
+	r := httptest.NewRequest("POST", "/", strings.NewReader("Action=AssumeRoleWithSAML"))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	a := httptest.NewRecorder()
+	h.ServeHTTP(a, r)
+	d := w.Decisions()
+	if a.Code != 500 || len(d) != 1 || d[0].Reason != "internal-failure" || !strings.HasPrefix(d[0].Detail, "panic: oh at ") || strings.Contains(a.Body.String(), "oh") {
+		t.Errorf("answered %d %s, recorded %+v", a.Code, a.Body, d)
+	}
+}
+
+type panicking struct{}
+
+func (panicking) Serve(*world.Call, http.ResponseWriter, *http.Request, []byte) error { panic("oh") }
+
 type broken struct{}
 
 func (broken) Serve(*world.Call, http.ResponseWriter, *http.Request, []byte) error {

@@ -7,7 +7,9 @@ package sandbox
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
+	"runtime/debug"
 	"time"
 
 	"daypass.dev/reason"
@@ -52,9 +54,23 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if d := h.world.ClockOffset(); d.Abs() >= time.Second {
 		c.Decision.NotAWS = append(c.Decision.NotAWS, "clock set by "+d.Round(time.Second).String())
 	}
-	if err := h.serve(c, rm, to, a, r); err != nil {
+	if err := h.serveSafely(c, rm, to, a, r); err != nil {
 		refuse(c, rm, a, r, err)
 	}
+}
+
+// serveSafely turns a panic into an error, so that it is answered and recorded
+// where the author of a service looks. Connections that a fault breaks off are
+// left to net/http.
+func (h *handler) serveSafely(c *world.Call, rm room, to target, a *answer, r *http.Request) (err error) {
+	defer func() {
+		if p := recover(); p == http.ErrAbortHandler {
+			panic(p)
+		} else if p != nil {
+			err = fmt.Errorf("panic: %v at %s", p, debug.Stack())
+		}
+	}()
+	return h.serve(c, rm, to, a, r)
 }
 
 func (h *handler) serve(c *world.Call, rm room, to target, a *answer, r *http.Request) error {

@@ -173,7 +173,7 @@ func getPolicy(q *request) (any, error) {
 
 func listPolicies(q *request) (any, error) {
 	prefix := q.Get("PathPrefix")
-	if err := q.allow(q.arn("policy", orSlash(prefix), "*"), nil); err != nil {
+	if err := q.allow(q.arn("policy", orSlash(prefix), ""), nil); err != nil {
 		return nil, err
 	}
 	q.World.RLock()

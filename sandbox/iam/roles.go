@@ -216,7 +216,7 @@ func getRole(q *request) (any, error) {
 
 func listRoles(q *request) (any, error) {
 	prefix := q.Get("PathPrefix")
-	if err := q.allow(q.arn("role", orSlash(prefix), "*"), nil); err != nil {
+	if err := q.allow(q.arn("role", orSlash(prefix), ""), nil); err != nil {
 		return nil, err
 	}
 	q.World.RLock()

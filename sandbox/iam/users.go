@@ -105,7 +105,7 @@ func getUser(q *request) (any, error) {
 
 func listUsers(q *request) (any, error) {
 	prefix := q.Get("PathPrefix")
-	if err := q.allow(q.arn("user", orSlash(prefix), "*"), nil); err != nil {
+	if err := q.allow(q.arn("user", orSlash(prefix), ""), nil); err != nil {
 		return nil, err
 	}
 	q.World.RLock()

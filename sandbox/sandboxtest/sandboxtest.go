@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -82,12 +83,15 @@ func load(t testing.TB, from any) *world.World {
 }
 
 // CheckReasons fails the test for each refusal without a reason that the
-// catalogue has.
+// catalogue has, and for each panic.
 func CheckReasons(t testing.TB, decisions []world.Decision) {
 	t.Helper()
 	for _, d := range decisions {
 		if d.Code == "" {
 			continue
+		}
+		if strings.HasPrefix(d.Detail, "panic: ") {
+			t.Errorf("%s %s: %s", d.Service, d.Operation, d.Detail)
 		}
 		if _, ok := reason.Lookup(d.Reason); !ok {
 			t.Errorf("%s %s was refused with %s for reason %q, which is not in the catalogue", d.Service, d.Operation, d.Code, d.Reason)

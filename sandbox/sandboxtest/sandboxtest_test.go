@@ -47,6 +47,7 @@ func TestCheckReasons(t *testing.T) {
 		{world.Decision{Operation: "A", Code: "AccessDenied"}, true},
 		{world.Decision{Operation: "A", Code: "AccessDenied", Reason: "role-not-found"}, false},
 		{world.Decision{Operation: "A", Allowed: true}, false},
+		{world.Decision{Operation: "A", Code: "InternalFailure", Reason: "internal-failure", Detail: "panic: oh"}, true},
 	} {
 		r := &recording{TB: t}
 		sandboxtest.CheckReasons(r, []world.Decision{c.decision})

@@ -80,6 +80,7 @@ func (c *Call) inherit(a *Assume) error {
 		return nil
 	}
 	if own := c.Session.SourceIdentity; own != "" {
+		// That AWS refuses is documented; its words are not known.
 		if a.SourceIdentity != "" && a.SourceIdentity != own {
 			return &Refusal{
 				Slug: "source-identity-fixed", Code: "AccessDenied", Status: 403,

@@ -34,7 +34,13 @@ func (e *ParseError) Error() string {
 	return at + ": " + e.Problem
 }
 
-// Parse reads a world from YAML and is strict: an unknown field, a wrong type,
+// Parse reads a world from YAML: region; clock (start, offset); sessions
+// (life); accounts by id, the first of which is Home, each with users,
+// policies, roles, trustAnchors, profiles, crls and buckets by name; and a list
+// of faults, whose fields are Fault's. Policies stand there as YAML or as a
+// text of JSON, durations as 90s or 1h. testdata/full.yaml shows most fields.
+//
+// It is strict: an unknown field, a wrong type,
 // a name that nothing has, or a policy that IAM would refuse is a *ParseError.
 // name is the file's; paths in the text are relative to its folder. Of an
 // empty text comes a world with one empty account.
