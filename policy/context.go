@@ -30,22 +30,6 @@ func (c *Context) put(key string, v Values) {
 	}
 }
 
-// Get returns the values of key under any spelling.
-func (c Context) Get(key string) (Values, bool) {
-	name, ok := c.spelling(key)
-	return c[name], ok
-}
-
-// With returns a context that holds the keys of both; where both hold a key,
-// those of more win. Neither is changed.
-func (c Context) With(more Context) Context {
-	out := maps.Clone(c)
-	for _, key := range slices.Sorted(maps.Keys(more)) {
-		out.put(key, more[key])
-	}
-	return out
-}
-
 func (c Context) spelling(key string) (string, bool) {
 	if _, ok := c[key]; ok {
 		return key, true

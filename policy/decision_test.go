@@ -31,7 +31,7 @@ func decisions() []decisionRow {
 		{name: "an identity policy allows", who: alice(), identity: "allow", want: true, by: ByIdentity},
 		{name: "a Deny outweighs an Allow", who: alice(), identity: "allow deny", by: ByIdentity},
 		{name: "another action is allowed", who: alice(), identity: "other", by: ByIdentity},
-		{name: "root needs no identity policy", who: root(), want: true, by: ByIdentity},
+		{name: "root needs no identity policy", who: root(), want: true, by: ByNothing},
 		{name: "root is denied by a resource policy", who: root(), resource: "deny *", by: ByResource},
 
 		{name: "the boundary allows too", who: alice(), identity: "allow", boundary: "allow", want: true, by: ByIdentity},
@@ -87,7 +87,7 @@ func decisions() []decisionRow {
 		{name: "a trust policy abroad, both", who: alice(), identity: "allow", resource: "user", kind: Trust, owner: abroad, want: true, by: ByTrust},
 		{name: "a key policy that names nobody here", who: alice(), identity: "allow", resource: "other", kind: Key, by: ByKey},
 		{name: "a key policy that names nobody here, for root", who: root(), resource: "other", kind: Key, by: ByKey},
-		{name: "a key policy that names the account, for root", who: root(), resource: "account", kind: Key, want: true, by: ByIdentity},
+		{name: "a key policy that names the account, for root", who: root(), resource: "account", kind: Key, want: true, by: ByNothing},
 		{name: "a key policy that names the account, identity allows", who: alice(), identity: "allow", resource: "account", kind: Key, want: true, by: ByIdentity},
 		{name: "a key policy that names the account alone", who: alice(), resource: "account", kind: Key, by: ByIdentity},
 		{name: "a key policy that names the role, session limits", who: session(), session: "none", resource: "role", kind: Key, by: BySession},

@@ -138,7 +138,7 @@ func (p *parser) principal(s *statement, v *node) {
 		s.parties = []party{{kind: partyAWS, text: "*", offset: v.start}}
 		return
 	case v.kind == isString:
-		p.fail(passSyntax, v.start, p.words.principalList, `write {"AWS": …}, {"Service": …} or {"Federated": …}`)
+		p.fail(passSyntax, v.start, p.words.principalText, `write {"AWS": …}, {"Service": …} or {"Federated": …}`)
 		return
 	case v.kind != isObject:
 		p.syntax(v.start, "Principal is an object, not "+string(v.kind))

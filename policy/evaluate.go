@@ -156,9 +156,12 @@ func (j *judge) note(at spot, effect string) {
 }
 
 func (j *judge) allow(by Layer) Decision {
-	d := Decision{Allowed: true, Layer: by, Trace: j.trace}
-	if at, ok := j.answers[by]; ok {
-		d.Policy, d.Sid, d.Statement, d.Line = at.policy.Name, at.sid, at.number, at.line
+	at, ok := j.answers[by]
+	if !ok { // root
+		return Decision{Allowed: true, Layer: ByNothing, Trace: j.trace}
 	}
-	return d
+	return Decision{
+		Allowed: true, Layer: by, Trace: j.trace,
+		Policy: at.policy.Name, Sid: at.sid, Statement: at.number, Line: at.line,
+	}
 }

@@ -133,13 +133,14 @@ func (j *judge) message(because string) string {
 	case Anonymous:
 		who = "anonymous"
 	}
-	if strings.HasPrefix(strings.ToLower(r.Action), "s3:") { // S3 alone quotes it
+	if strings.HasPrefix(strings.ToLower(r.Action), "s3:") { // S3 alone quotes it (recalled)
 		what = quote(what)
 	}
 	return "User: " + who + " is not authorized to perform: " + r.Action + " on resource: " + what + " " + because
 }
 
-// title is how AWS's texts call a layer.
+// title is how AWS's texts call a layer. That an explicit Deny of a trust
+// policy is called by the same name is recalled.
 func title(l Layer) string {
 	switch l {
 	case ByIdentity:

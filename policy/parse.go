@@ -112,6 +112,3 @@ func (d *Document) Managed() error {
 	}
 	return nil
 }
-
-// Statements is how many statements the document has.
-func (d *Document) Statements() int { return len(d.statements) }

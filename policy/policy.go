@@ -1,6 +1,13 @@
-// Package policy is the IAM policy language: it reads documents as IAM does
-// when they are written, decides requests as AWS does when they arrive, and
-// says why. It does no I/O and knows no service.
+// Package policy is the IAM policy language: Parse reads documents as IAM does
+// when they are written, Evaluate decides requests as AWS does when they
+// arrive, and a Decision says why. It does no I/O and knows no service: who
+// asks, which keys the request carries and which policies apply are the
+// caller's to say, and what it says is trusted.
+//
+// The rules are AWS's documentation's; where recordings of real IAM differ from
+// it or go further, they stand, and the tests name them. Not here: service and
+// resource control policies, VPC endpoint policies, ACLs, KMS grants, and the
+// federated users of GetFederationToken.
 package policy
 
 // A Kind says where a document is attached; it decides what IAM lets it hold.
@@ -41,7 +48,8 @@ type Principal struct {
 	RoleARN string
 	RoleID  string
 	// Name is the service ("rolesanywhere.amazonaws.com") or the identity
-	// provider (its ARN, or "accounts.google.com").
+	// provider (its ARN, or "accounts.google.com"); of a user it is the
+	// friendly name, which decides nothing.
 	Name string
 }
 
@@ -62,8 +70,9 @@ const (
 // without regard to case. Its zero value is ready for use by Set.
 type Context map[string]Values
 
-// Values are what one condition key holds. Multi marks a key that AWS defines
-// as multivalued (aws:TagKeys), even with one value.
+// Values are what one condition key holds; without any the key is missing.
+// Multi marks a key that AWS defines as multivalued (aws:TagKeys), even with
+// one value.
 type Values struct {
 	List  []string
 	Multi bool
@@ -83,8 +92,8 @@ type Request struct {
 type Policies struct {
 	Identity []Named
 	Boundary *Named
-	// Session policies: nil means that the session has none; all of them
-	// together must allow.
+	// Session policies: nil means that the session has none; else one of them
+	// must allow. One without a document allows nothing.
 	Session []Named
 	// Resource is the resource's own policy; its document's Kind says whether
 	// an explicit allow is needed (Trust, Key).

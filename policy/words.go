@@ -4,15 +4,15 @@ import "strings"
 
 // Words are AWS's texts for one kind of policy: IAM has an older parser for
 // identity policies and a newer one for the others. Texts of the newer one are
-// taken from trust policies; that S3 and KMS use the same is unchecked.
+// taken from trust policies; that S3 and KMS use the same is unchecked, and so
+// are the texts on Sid characters, unknown fields and sizes.
 type words struct {
-	json, syntax, version, empty  string
-	unknown, effect, noEffect     string
-	duplicateSid, sid             string
-	noAction, noResource          string
-	oneColon, vendor, noVendor    string
-	noPrincipal, emptyPrincipal   string
-	bothPrincipals, principalList string
+	json, syntax, version, empty               string
+	unknown, effect, noEffect                  string
+	duplicateSid, sid                          string
+	noAction, noResource                       string
+	oneColon, vendor, noVendor                 string
+	noPrincipal, emptyPrincipal, principalText string
 }
 
 const (
@@ -55,7 +55,7 @@ func wordsOf(kind Kind) words {
 	w.noResource = "Missing required field Resource"
 	w.noPrincipal = "Missing required field Principal"
 	w.emptyPrincipal = "Missing required field Principal cannot be empty!"
-	w.principalList = "Principal must be a JSON object."
+	w.principalText = "Principal must be a JSON object."
 	return w
 }
 
