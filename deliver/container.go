@@ -40,6 +40,8 @@ type Container struct {
 	Token daypass.Secret
 	// Log is told of callers that got no credentials. Nil: silent.
 	Log *slog.Logger
+
+	printed printed
 }
 
 func (h *Container) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -62,10 +64,14 @@ func (h *Container) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	writeJSON(w, struct {
+	_, _ = w.Write(h.printed.of(c, containerDocument))
+}
+
+func containerDocument(c daypass.Credentials) any {
+	return struct {
 		AccessKeyId, SecretAccessKey, Token, Expiration string
 		AccountId                                       string `json:",omitempty"`
-	}{c.AccessKeyID, c.SecretAccessKey.Reveal(), c.SessionToken.Reveal(), stamped(c.Expires), c.AccountID})
+	}{c.AccessKeyID, c.SecretAccessKey.Reveal(), c.SessionToken.Reveal(), stamped(c.Expires), c.AccountID}
 }
 
 // authorize returns the slug of what is wrong with the token that was shown.

@@ -11,8 +11,10 @@ package deliver
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"daypass.dev"
@@ -36,6 +38,27 @@ func fetch(ctx context.Context, src daypass.Source, patience time.Duration) (day
 		err = errNotWhole
 	}
 	return c, err
+}
+
+// A printed document is kept as long as the credentials that it is of, because
+// writing it takes longer than all else that a request needs.
+type printed struct {
+	last atomic.Pointer[printing]
+}
+
+type printing struct {
+	of       daypass.Credentials
+	document []byte
+}
+
+// of returns the document of c, as write makes it.
+func (p *printed) of(c daypass.Credentials, write func(daypass.Credentials) any) []byte {
+	if last := p.last.Load(); last != nil && last.of == c {
+		return last.document
+	}
+	document, _ := json.Marshal(write(c)) // strings only: it cannot fail
+	p.last.Store(&printing{c, document})
+	return document
 }
 
 // place is a request's path without what some SDKs put in twice or leave

@@ -20,7 +20,10 @@ type attempt struct {
 	// there.
 	wrong, mended string
 	as            pretend
-	container     Container // if the container endpoint is to be another
+	// tokenFile is what the container endpoint has instead of its token;
+	// noToken: it has none.
+	tokenFile string
+	noToken   bool
 }
 
 const (
@@ -89,7 +92,7 @@ func attempts(t *testing.T) []attempt {
 	}
 	header = "X-aws-ec2-metadata-token: IMDSTOKEN\n"
 	add(attempt{slug: "imds-token", request: strings.Replace(getRole, header, "", 1), wrong: "HOST\n", mended: "HOST\n" + header})
-	add(attempt{slug: "container-no-token", request: getCreds, container: Container{Log: nil, TokenFile: "", Token: ""}})
+	add(attempt{slug: "container-no-token", request: getCreds, noToken: true})
 	add(attempt{slug: "container-token-missing", request: strings.Replace(getCreds, secretProof, "", 1),
 		wrong: "Authorization: \n", mended: "Authorization: " + secretProof + "\n"})
 	for _, token := range []string{"x", secretProof + "x", secretProof[1:], "Bearer " + secretProof} {
@@ -99,7 +102,7 @@ func attempts(t *testing.T) []attempt {
 	for _, path := range []string{
 		filepath.Join(t.TempDir(), "absent"), t.TempDir(), write("empty", ""), write("blank", "\r\n\n"), write("huge", strings.Repeat("x", maxAuthorization+1)),
 	} {
-		add(attempt{slug: "container-token-file", request: getCreds, container: Container{TokenFile: path}})
+		add(attempt{slug: "container-token-file", request: getCreds, tokenFile: path})
 	}
 	return all
 }
@@ -111,8 +114,9 @@ func TestCallersAreRefused(t *testing.T) {
 		for _, a := range attempts(t) {
 			var log journal
 			container := &Container{Source: src, Token: secretProof, Log: log.logger()}
-			if strings.HasPrefix(a.slug, "container-no-") || a.container.TokenFile != "" {
-				container.Token, container.TokenFile = a.container.Token, a.container.TokenFile
+			container.TokenFile = a.tokenFile
+			if a.noToken {
+				container.Token = ""
 			}
 			imds := &IMDS{Source: src, RoleARN: roleARN, Region: "eu-west-1", Log: log.logger()}
 			addr := listening(t, both(imds, container), log.logger(), on, a.as)

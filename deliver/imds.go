@@ -38,7 +38,8 @@ type IMDS struct {
 	// Log is told of callers that got no credentials. Nil: silent.
 	Log *slog.Logger
 
-	tokens tokens
+	tokens  tokens
+	printed printed
 }
 
 func (h *IMDS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -133,14 +134,18 @@ func (h *IMDS) credentials(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, struct{ Code, Message, LastUpdated string }{f.code, f.message, stamped(time.Now())})
 		return
 	}
+	_, _ = w.Write(h.printed.of(c, imdsDocument))
+}
+
+func imdsDocument(c daypass.Credentials) any {
 	issued := c.Issued
 	if issued.IsZero() {
 		issued = time.Now()
 	}
-	writeJSON(w, struct {
+	return struct {
 		Code, LastUpdated, Type, AccessKeyId, SecretAccessKey, Token, Expiration string
 	}{"Success", stamped(issued), "AWS-HMAC", c.AccessKeyID,
-		c.SecretAccessKey.Reveal(), c.SessionToken.Reveal(), stamped(c.Expires)})
+		c.SecretAccessKey.Reveal(), c.SessionToken.Reveal(), stamped(c.Expires)}
 }
 
 func write(w http.ResponseWriter, text string) { _, _ = io.WriteString(w, text) }

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"hash"
 	"sync"
 	"time"
 )
@@ -18,7 +19,7 @@ const maxTokenTTL = 21600
 // Their clock is the process's own: setting the machine's does not matter.
 type tokens struct {
 	once  sync.Once
-	key   [sha256.Size]byte
+	macs  sync.Pool // of hash.Hash, all with the one key
 	start time.Time
 }
 
@@ -26,7 +27,9 @@ const tokenHead = 8 + 16 // when it ends, and what makes it unlike any other
 
 func (t *tokens) init() {
 	t.once.Do(func() {
-		rand.Read(t.key[:]) // never fails, by its documentation
+		key := make([]byte, sha256.Size)
+		rand.Read(key) // never fails, by its documentation
+		t.macs.New = func() any { return hmac.New(sha256.New, key) }
 		t.start = time.Now()
 	})
 }
@@ -54,7 +57,9 @@ func (t *tokens) left(token string) time.Duration {
 }
 
 func (t *tokens) seal(head []byte) []byte {
-	mac := hmac.New(sha256.New, t.key[:])
+	mac := t.macs.Get().(hash.Hash)
+	defer t.macs.Put(mac)
+	mac.Reset()
 	mac.Write(head)
 	return mac.Sum(append(make([]byte, 0, tokenHead+sha256.Size), head...))
 }

@@ -53,7 +53,6 @@ func Bind(c *cobra.Command, settings ...Setting) {
 	if c.Annotations == nil {
 		c.Annotations = map[string]string{}
 	}
-	c.Annotations[twins] = "Flags may be given in the environment, too: --log-format as DAYPASS_LOG_FORMAT."
 	for _, s := range settings {
 		if s.Flag == "" {
 			for _, name := range s.Also {
@@ -61,6 +60,7 @@ func Bind(c *cobra.Command, settings ...Setting) {
 			}
 			continue
 		}
+		c.Annotations[twins] = "Flags may be given in the environment, too: --" + s.Flag + " as " + twin(s.Flag) + "."
 		help := s.Help
 		if len(s.Also) > 0 {
 			help += " (or " + strings.Join(s.Also, ", ") + ")"
