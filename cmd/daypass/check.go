@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -18,6 +19,7 @@ import (
 	"daypass.dev/config"
 	"daypass.dev/internal/cli"
 	"daypass.dev/pki"
+	"daypass.dev/proof"
 )
 
 // checkSettings say what to examine.
@@ -85,57 +87,64 @@ func (s *checkSettings) evidence(ctx context.Context) (e pki.Evidence, err error
 	case s.Certificate != "":
 		if key, whole := s.Keys(nil).Key(ctx); whole == nil {
 			e.Leaf, e.Intermediates, e.Key = key.Leaf, key.Chain, key.Signer.Public()
-		} else if err := s.pieces(&e); err != nil {
-			return e, said(whole)
+		} else if err := s.pieces(&e, whole); err != nil {
+			return e, err
 		}
 	}
 	if s.anchorFile == "" {
 		return e, nil
 	}
-	if e.Bundle, err = readSmall(s.anchorFile); err == nil {
-		e.Anchors, err = pki.ParseCertificates(e.Bundle)
-	}
-	if err != nil {
+	if e.Anchors, e.Bundle, err = readCertificates(s.anchorFile); err != nil {
 		return e, cli.Usagef("name a PEM file with --trust-anchor-file", "reading trust anchor %s: %w", s.anchorFile, err)
 	}
 	return e, nil
 }
 
 // pieces reads certificates and key that daypass would not use together: the
-// first certificate is the leaf, as for AWS's own helper.
-func (s *checkSettings) pieces(e *pki.Evidence) error {
-	data, err := readSmall(s.Certificate)
-	if err != nil {
-		return err
+// first certificate is the leaf, as for AWS's own helper. whole is why they
+// are not used; where a file cannot be read at all, it says it best.
+func (s *checkSettings) pieces(e *pki.Evidence, whole error) error {
+	unreadable := func(what, path string, err error) error {
+		var file *proof.FileError
+		if errors.As(whole, &file) && file.Path == path {
+			return said(whole)
+		}
+		return cli.Usagef("", "reading %s %s: %w", what, path, err)
 	}
-	certs, err := pki.ParseCertificates(data)
+	certs, data, err := readCertificates(s.Certificate)
 	if err != nil {
-		return err
+		return unreadable("certificate", s.Certificate, err)
 	}
 	e.Leaf, e.Intermediates = certs[0], certs[1:]
 	if s.Intermediates != "" {
-		more, err := readSmall(s.Intermediates)
-		if err != nil {
-			return err
-		}
-		if certs, err = pki.ParseCertificates(more); err != nil {
-			return err
+		if certs, _, err = readCertificates(s.Intermediates); err != nil {
+			return unreadable("intermediates", s.Intermediates, err)
 		}
 		e.Intermediates = append(e.Intermediates, certs...)
 	}
-	if s.PrivateKey != "" {
-		if data, err = readSmall(s.PrivateKey); err != nil {
-			return err
+	path := s.PrivateKey
+	if path != "" {
+		if data, err = readSmall(path); err != nil {
+			return unreadable("private key", path, err)
 		}
-	} else if !bytes.Contains(data, []byte("PRIVATE KEY-----")) {
+	} else if path = s.Certificate; !bytes.Contains(data, []byte("PRIVATE KEY-----")) {
 		return nil // a leaf alone
 	}
 	key, err := pki.ParseKey(data)
 	if err != nil {
-		return err
+		return unreadable("private key", path, err)
 	}
 	e.Key = key.Public()
 	return nil
+}
+
+func readCertificates(path string) ([]*x509.Certificate, []byte, error) {
+	data, err := readSmall(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	certs, err := pki.ParseCertificates(data)
+	return certs, data, err
 }
 
 // readSmall reads a file of the size that certificates and keys have.
