@@ -43,6 +43,9 @@ func TestAssumeRoleGivesASession(t *testing.T) {
 		t.Errorf("caller %s %s", *who.Arn, *who.UserId)
 	}
 	d := s.Last(t, "AssumeRole")
+	if got := strings.Join(d.Checks[0].Evaluated, "; "); !strings.Contains(got, "role trust policy: allow by statement 1 of trust policy of role all") {
+		t.Errorf("evaluated %s", got)
+	}
 	if d.Issued != *out.Credentials.AccessKeyId || len(d.Checks) != 3 || d.Caller != alice {
 		t.Errorf("recorded %+v", d)
 	}

@@ -62,9 +62,22 @@ func (c *Call) check(a Access, d policy.Decision) {
 	}
 	c.Decision.Checks = append(c.Decision.Checks, Check{
 		Action: a.Action, Resource: a.Resource, Allowed: d.Allowed, Layer: string(d.Layer),
-		Policy: d.Policy, Sid: d.Sid, Statement: d.Statement, Missing: d.Missing,
-		Reason: d.Reason, Detail: d.Detail, Change: d.Change,
+		Policy: d.Policy, Sid: d.Sid, Statement: d.Statement, Line: d.Line, Missing: d.Missing,
+		Reason: d.Reason, Detail: d.Detail, Change: d.Change, Evaluated: evaluated(d.Trace),
 	})
+}
+
+// evaluated says in words what each layer of policies said.
+func evaluated(trace []policy.Finding) []string {
+	var all []string
+	for _, f := range trace {
+		if f.Effect == "" {
+			all = append(all, string(f.Layer)+": no statement")
+			continue
+		}
+		all = append(all, fmt.Sprintf("%s: %s by statement %d of %s", f.Layer, f.Effect, f.Statement, f.Policy))
+	}
+	return all
 }
 
 // policies collects what applies to a principal on its own side.

@@ -116,8 +116,11 @@ type Check struct {
 	Policy    string   `json:"policy,omitempty"`
 	Sid       string   `json:"sid,omitempty"`
 	Statement int      `json:"statement,omitempty"`
+	Line      int      `json:"line,omitempty"`
 	Missing   []string `json:"missing,omitempty"`
 	Reason    string   `json:"reason,omitempty"`
 	Detail    string   `json:"detail,omitempty"`
 	Change    string   `json:"change,omitempty"`
+	// Evaluated is what each layer said, in order of evaluation.
+	Evaluated []string `json:"evaluated,omitempty"`
 }
