@@ -118,6 +118,7 @@ func (s *stage) sandbox(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("AWS_ENDPOINT_URL", s.aws.URL)
 	ts.Setenv("AWS_CA_BUNDLE", s.aws.CAFile)
 	ts.Setenv("AWS_REGION", w.Region)
+	ts.Setenv("PROXY", s.aws.ProxyURL)
 }
 
 // calls checks how many calls of an operation AWS has seen, or with ! that it
