@@ -23,6 +23,8 @@ const (
 // certificate; every other call's caller is authenticated before Serve.
 type Service struct{}
 
+var _ world.Operator = Service{}
+
 // Operation names the call; one that Roles Anywhere does not have by its
 // method and path.
 func (Service) Operation(r *http.Request) string {

@@ -5,8 +5,12 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"fmt"
+	"io"
 	"math/big"
+	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -316,4 +320,38 @@ func TestSubjects(t *testing.T) {
 func withSerial(c *x509.Certificate, serial int64) *x509.Certificate {
 	c.SerialNumber = big.NewInt(serial)
 	return c
+}
+
+// TestCallsAtOnce is for the race detector: sessions, while others change what
+// they stand on, under the world's lock.
+func TestCallsAtOnce(t *testing.T) {
+	d := newDesk(t)
+	d.world.SetTime(noon)
+	r := d.request()
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 5 {
+				w := httptest.NewRecorder()
+				again := r.Clone(t.Context())
+				again.RequestURI, again.Body = r.RequestURI, io.NopCloser(strings.NewReader(d.body))
+				d.handler.ServeHTTP(w, again)
+				if w.Code != http.StatusCreated && w.Code != http.StatusForbidden {
+					t.Errorf("%d %s", w.Code, w.Body)
+				}
+			}
+		})
+	}
+	call := func(op func(*world.Account)) {
+		all.Go(func() {
+			for range 20 {
+				d.world.Lock()
+				op(d.world.Account(account))
+				d.world.Unlock()
+			}
+		})
+	}
+	call(func(a *world.Account) { a.Anchors[d.anchor.ID].Disabled = !a.Anchors[d.anchor.ID].Disabled })
+	call(func(a *world.Account) { a.Profiles[d.profile.ID].Mappings = map[string][]string{"x509Subject": {"CN"}} })
+	all.Wait()
 }

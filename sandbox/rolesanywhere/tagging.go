@@ -9,7 +9,6 @@ import (
 
 	"daypass.dev/policy"
 	"daypass.dev/sandbox/wire"
-	"daypass.dev/sandbox/world"
 )
 
 // The limits of a resource's tags (API reference, Tag).
@@ -159,5 +158,3 @@ func listTags(q *request) error {
 	}
 	return wire.JSON(q.w, http.StatusOK, map[string]any{"tags": list})
 }
-
-var _ world.Operator = Service{}
