@@ -90,6 +90,7 @@ func decisions() []decisionRow {
 		{name: "a key policy that names the account, for root", who: root(), resource: "account", kind: Key, want: true, by: ByNothing},
 		{name: "a key policy that names the account, identity allows", who: alice(), identity: "allow", resource: "account", kind: Key, want: true, by: ByIdentity},
 		{name: "a key policy that names the account alone", who: alice(), resource: "account", kind: Key, by: ByIdentity},
+		{name: "a key policy that names the user", who: alice(), resource: "user", kind: Key, want: true, by: ByKey},
 		{name: "a key policy that names the role, session limits", who: session(), session: "none", resource: "role", kind: Key, by: BySession},
 
 		// Callers without identity policies: only the resource's policy counts.
@@ -176,6 +177,24 @@ func TestDecisionOrder(t *testing.T) {
 			}
 			checkWhole(t, d)
 		})
+	}
+}
+
+// Every layer allows somewhere and refuses somewhere, as far as it can.
+func TestEveryLayerDecides(t *testing.T) {
+	allows, refuses := map[Layer]bool{}, map[Layer]bool{}
+	for _, r := range decisions() {
+		if r.want {
+			allows[r.by] = true
+		} else {
+			refuses[r.by] = true
+		}
+	}
+	for _, l := range []Layer{ByIdentity, ByResource, ByTrust, ByKey, BySession, ByBoundary, ByNothing} {
+		only := l == BySession || l == ByBoundary || l == ByNothing // these limit, or decide nothing
+		if !refuses[l] && l != ByNothing || !allows[l] && !only || l == ByNothing && !allows[l] {
+			t.Errorf("%s: allows %v, refuses %v", l, allows[l], refuses[l])
+		}
 	}
 }
 

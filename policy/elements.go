@@ -147,6 +147,10 @@ func (p *parser) principal(s *statement, v *node) {
 		p.fail(passSyntax, v.start, p.words.emptyPrincipal, `write {"AWS": …}, {"Service": …} or {"Federated": …}`)
 	}
 	for _, m := range v.members {
+		if hint := p.partyKind(m.name); hint != "" {
+			p.fail(passSyntax, m.start, "Invalid principal in policy: "+quote(m.name), hint)
+			continue
+		}
 		for _, item := range p.strings(m.value, "Principal") {
 			if hint := p.party(m.name, item.text); hint != "" {
 				p.fail(passSyntax, item.start, invalidPrincipal(m.name, item.text), hint)
@@ -154,6 +158,21 @@ func (p *parser) principal(s *statement, v *node) {
 			s.parties = append(s.parties, party{kind: m.name, text: item.text, offset: item.start})
 		}
 	}
+}
+
+// partyKind says what is wrong with a member's name in Principal; empty:
+// nothing.
+func (p *parser) partyKind(name string) (hint string) {
+	switch name {
+	case partyAWS, partyService, partyFederated:
+		return ""
+	case partyCanonical:
+		if p.kind == Resource {
+			return ""
+		}
+		return "only policies of S3 know canonical users"
+	}
+	return "kinds of principals are AWS, Service, Federated and, in S3, CanonicalUser"
 }
 
 // party says what is wrong with one entry of Principal; empty: nothing.
@@ -178,10 +197,10 @@ func (p *parser) party(kind, text string) (hint string) {
 		}
 		return "name the ARN of an identity provider, as in arn:aws:iam::ACCOUNT:oidc-provider/HOST, or " + strings.Join(builtInProviders(), ", ")
 	case partyCanonical:
-		if p.kind == Resource && canonical.MatchString(text) {
+		if canonical.MatchString(text) {
 			return ""
 		}
-		return "a canonical user is 64 hexadecimal digits, and only S3 knows it"
+		return "a canonical user is 64 hexadecimal digits"
 	}
-	return "kinds of principals are AWS, Service, Federated and, for S3, CanonicalUser"
+	return ""
 }

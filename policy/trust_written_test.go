@@ -10,8 +10,14 @@ import (
 // Where it and the recordings below differ, the recordings stand: sts:* is
 // refused, and wildcards in a required claim pass but for a lone *.
 func TestTrustPoliciesAsWritten(t *testing.T) {
+	for _, w := range trustRows() {
+		w.check(t, Trust)
+	}
+}
+
+func trustRows() []written {
 	const who, act = `"Principal":{"AWS":"111122223333"}`, `"Action":"sts:AssumeRole"`
-	for _, w := range []written{
+	return []written{
 		{`{"Statement":[{"Effect":"Allow","Principal":{"AWS":"*"},` + act + `}]}`, ""},
 		{`{"Version":"2008-10-17","Statement":{"Effect":"Allow",` + who + `,` + act + `}}`, ""},
 		{`{"Statement":[{"Effect":"Allow","Principal":{"AWS":"*","Service":"sts.amazonaws.com"},` + act + `}]}`, ""},
@@ -39,8 +45,17 @@ func TestTrustPoliciesAsWritten(t *testing.T) {
 		{`{"Statement":[{"Effect":"Allow",` + who + `,` + act + `,"NotResource":"*"}]}`, "AssumeRole policy must not contain resources."},
 		{`{"Statement":[{"Sid":"D","Effect":"Allow",` + who + `,` + act + `},{"Sid":«»"D","Effect":"Allow",` + who + `,` + act + `}]}`, "The Statement Ids in the policy are not unique"},
 		{`{"Statement":[{«»"principal":{"AWS":"*"},"Effect":"Allow",` + act + `}]}`, "Unknown field principal"},
-	} {
-		w.check(t, Trust)
+		{`{"Statement":[{"Sid":«»"a b","Effect":"Allow",` + who + `,` + act + `}]}`, "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*"},
+		// Every form of principal that is none.
+		{`{"Statement":[{"Effect":"Allow","Principal":{"AWS":«»"arn:aws:iam::111122223333:role/*"},` + act + `}]}`, `Invalid principal in policy: "AWS":"arn:aws:iam::111122223333:role/*"`},
+		{`{"Statement":[{"Effect":"Allow","Principal":{"AWS":["*",«»"1234"]},` + act + `}]}`, `Invalid principal in policy: "AWS":"1234"`},
+		{`{"Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:group/g"},` + act + `}]}`, `Invalid principal in policy: "AWS":"arn:aws:iam::111122223333:group/g"`},
+		{`{"Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:sts::111122223333:assumed-role/r"},` + act + `}]}`, `Invalid principal in policy: "AWS":"arn:aws:sts::111122223333:assumed-role/r"`},
+		{`{"Statement":[{"Effect":"Allow","Principal":{"Service":"*"},` + act + `}]}`, `Invalid principal in policy: "SERVICE":"*"`},
+		{`{"Statement":[{"Effect":"Allow","Principal":{"Federated":«»"token.actions.githubusercontent.com"},` + act + `}]}`, `Invalid principal in policy: "FEDERATED":"token.actions.githubusercontent.com"`},
+		{`{"Statement":[{"Effect":"Allow","Principal":{«»"CanonicalUser":"` + canonicalID + `"},` + act + `}]}`, `Invalid principal in policy: "CanonicalUser"`},
+		{`{"Statement":[{"Effect":"Allow","Principal":{"Everyone":"x"},` + act + `}]}`, `Invalid principal in policy: "Everyone"`},
+		{`{"Statement":[{"Effect":"Allow","Principal":{"AWS":«»{}},` + act + `}]}`, "Syntax error in policy."},
 	}
 }
 

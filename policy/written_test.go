@@ -2,6 +2,7 @@ package policy
 
 import (
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -49,6 +50,12 @@ func (w written) check(t *testing.T, kind Kind) {
 // tests/test_iam/test_iam_policies.py, which took them from real IAM. What it
 // says of Version is of managed policies alone: see TestManaged.
 func TestIdentityPoliciesAsWritten(t *testing.T) {
+	for _, w := range identityRows() {
+		w.check(t, Identity)
+	}
+}
+
+func identityRows() []written {
 	const (
 		syntax    = "Syntax errors in policy."
 		vendor    = "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."
@@ -147,9 +154,7 @@ func TestIdentityPoliciesAsWritten(t *testing.T) {
 	for _, value := range []string{"01T", "2019-07-01T13:20:15Z", "2016-12-13T21:20:37.593194+00:00", "2016-12-13t2:00:00.593194+23", "-292275054"} {
 		rows = append(rows, written{`{"Statement":{"Effect":"Allow","Action":"s3:ListBucket",` + bucket + `,"Condition":{"DateLessThan":{"a":"` + value + `"}}}}`, ""})
 	}
-	for _, w := range rows {
-		w.check(t, Identity)
-	}
+	return rows
 }
 
 func TestManaged(t *testing.T) {
@@ -167,5 +172,43 @@ func TestManaged(t *testing.T) {
 	var s *SyntaxError
 	if !errors.As(long.Managed(), &s) || s.Code != "LimitExceeded" {
 		t.Errorf("a managed policy of %d characters: %v", long.Size(), s)
+	}
+}
+
+// Every text that a policy can be refused with has a row.
+func TestEveryRefusalHasARow(t *testing.T) {
+	rows := map[string][]written{
+		"identity": append(identityRows(), jsonRows()...),
+		"trust":    trustRows(),
+	}
+	covered := func(name, text string) bool {
+		before, after, _ := strings.Cut(text, "%s")
+		for _, w := range rows[name] {
+			if w.message != "" && strings.HasPrefix(w.message, before) && strings.HasSuffix(w.message, after) {
+				return true
+			}
+		}
+		return false
+	}
+	for name, kind := range map[string]Kind{"identity": Identity, "trust": Trust} {
+		w := reflect.ValueOf(wordsOf(kind))
+		for i := range w.NumField() {
+			text, field := w.Field(i).String(), w.Type().Field(i).Name
+			// Trust policies have neither resources nor services in actions.
+			absent := kind == Trust && (field == "noResource" || field == "oneColon" || field == "vendor" || field == "noVendor")
+			if text != "" && !absent && !covered(name, text) {
+				t.Errorf("%s: %s (%q) has no row", name, field, text)
+			}
+		}
+	}
+	for name, texts := range map[string][]string{
+		"identity": {errLegacy, errPrincipal, errVendorRegex, errIAMPath},
+		"trust":    {errNotPrincipal, errAllowNot, errSTSOnly, errResource, errNotResource},
+	} {
+		for _, text := range texts {
+			if !covered(name, text) {
+				t.Errorf("%s: %q has no row", name, text)
+			}
+		}
 	}
 }
