@@ -96,6 +96,9 @@ func sendable(q request) bool {
 			return false
 		}
 	}
+	if _, err := url.Parse("https://host/?" + q.query); err != nil {
+		return false
+	}
 	probe, err := http.NewRequest(q.method, "https://host/", strings.NewReader(q.body))
 	if err != nil || q.method == "CONNECT" {
 		return false
