@@ -68,13 +68,9 @@ func clients() []Reason {
 			Cause: "a request to the container endpoint had another authorization token than the endpoint's",
 			Mend:  "let the workload's AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE be the file given to --authorization-token-file",
 		}, {
-			Slug:  "settings-missing",
-			Cause: "a setting that the exchange cannot do without was not given",
-			Mend:  "give it as a flag or in the environment; the error lists every way",
-		}, {
 			Slug:  "listen-routable",
 			Cause: "daypass was asked to serve credentials on an address that other machines may reach, without an authorization token",
-			Mend:  "listen on loopback, or give --authorization-token-file",
+			Mend:  "listen on loopback, or give --authorization-token-file (or DAYPASS_AUTHORIZATION_TOKEN_FILE)",
 		},
 	}
 }

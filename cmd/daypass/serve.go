@@ -16,6 +16,7 @@ import (
 	"daypass.dev/deliver"
 	"daypass.dev/internal/cli"
 	"daypass.dev/proof"
+	"daypass.dev/reason"
 	"daypass.dev/refresh"
 )
 
@@ -68,8 +69,8 @@ func serving(ctx context.Context, o *options, flags *serveFlags, stdout io.Write
 		return err
 	}
 	if routable(addrs) && flags.tokenFile == "" {
-		return cli.Usagef("listen on loopback, or give --authorization-token-file (or DAYPASS_AUTHORIZATION_TOKEN_FILE)",
-			"--listen %s: other machines may reach this address, and nothing would ask them for a token", flags.listen)
+		why, _ := reason.Lookup("listen-routable")
+		return cli.Usagef(why.Mend, "--listen %s: other machines may reach this address, and nothing would ask them for a token", flags.listen)
 	}
 	call, keys, err := o.exchange(log)
 	if err != nil {
