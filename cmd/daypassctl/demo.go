@@ -229,10 +229,17 @@ func (s *stage) admitted(ctx context.Context) error {
 
 func (s *stage) byHand() {
 	fmt.Fprint(s.out, `
-The same by hand:
+The same by hand, on a local AWS that stays:
 
-  daypassctl pki init --dir ca --subject "CN=My CA"
+  daypassctl pki init
+  daypassctl pki issue --common-name myContainer
   daypassctl sandbox --write-env aws.env
-  # then, in another terminal: . ./aws.env, and docs/walkthroughs/02-container.md step by step
+
+and in another terminal, after ". ./aws.env", with the AWS CLI:
+
+  aws iam create-role, aws rolesanywhere create-trust-anchor and create-profile,
+  daypass run -- aws s3 ls
+
+docs/walkthroughs/02-container.md has every command.
 `)
 }

@@ -1,7 +1,8 @@
 // Walkthrough executes a walkthrough of docs/walkthroughs to its end:
 //
 //	go run ./e2e/walkthrough 02
-//	go run ./e2e/walkthrough all
+//	go run ./e2e/walkthrough all        # and the README
+//	go run ./e2e/walkthrough README.md
 //
 // Its last line says that the page holds, or which step does not. Where a page
 // gives an operator's policy, each of its actions is removed in turn, and the
@@ -36,6 +37,9 @@ func run(ctx context.Context, args []string) error {
 	if len(args) != 1 {
 		return errors.New("usage: walkthrough NUMBER|all")
 	}
+	if strings.HasSuffix(args[0], ".md") {
+		return execute(ctx, args[0])
+	}
 	pattern := args[0] + "-*.md"
 	if args[0] == "all" {
 		pattern = "*.md"
@@ -43,6 +47,9 @@ func run(ctx context.Context, args []string) error {
 	pages, err := filepath.Glob(filepath.Join("docs", "walkthroughs", pattern))
 	if err != nil || len(pages) == 0 {
 		return fmt.Errorf("no page docs/walkthroughs/%s (run in the root of the repository)", pattern)
+	}
+	if args[0] == "all" {
+		pages = append([]string{"README.md"}, pages...)
 	}
 	for _, path := range pages {
 		if err := execute(ctx, path); err != nil {
