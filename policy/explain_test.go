@@ -114,6 +114,13 @@ func explanations() []explained {
 			missing:  "aws:PrincipalTag/team", statement: 1, line: 1,
 		},
 		{
+			name: "many actions", who: alice(), action: "s3:GetObject", on: "*",
+			identity: `{"Statement":{"Effect":"Allow","Action":["a:1","a:2","a:3","a:4","a:5","a:6","a:7","a:8","a:9","a:10"],"Resource":"*"}}`,
+			reason:   "policy-action",
+			detail:   `Action is "a:1" or "a:2" or "a:3" or "a:4" or "a:5" or "a:6" or "a:7" or "a:8" or 2 more, the request's is "s3:GetObject"`,
+			change:   `in statement 1 of identity, add "s3:GetObject" to Action`, statement: 1, line: 1,
+		},
+		{
 			name: "NotAction and NotResource", who: alice(), action: "iam:GetUser", on: "arn:aws:iam::111122223333:user/bob",
 			identity: `{"Statement":{"Effect":"Allow","NotAction":"iam:*","NotResource":"arn:aws:iam::*:user/*"}}`,
 			reason:   "policy-action",
@@ -343,6 +350,11 @@ func TestNearestStatement(t *testing.T) {
 		if d.Statement != r.want {
 			t.Errorf("%s: statement %d, want %d: %s", r.statements, d.Statement, r.want, d.Detail)
 		}
+	}
+	// A policy without document, as one that is gone, allows nothing.
+	gone := Evaluate(Request{Principal: alice(), Action: "s3:GetObject", Resource: "*"}, Policies{Identity: []Named{{Name: "gone"}}})
+	if gone.Allowed || gone.Reason != "policy-no-allow" || gone.Detail != "no statement of the identity policy has the effect Allow" {
+		t.Errorf("%+v", gone)
 	}
 	// Of two policies the first, too.
 	one := named(t, Identity, "one", `{"Statement":`+wins+`}`)

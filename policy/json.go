@@ -156,15 +156,17 @@ func (r *reader) token() (json.Token, error) {
 	return nil, fault(r.text, at, r.message, hint)
 }
 
+// invalidUTF8 is how many bytes of text are sound.
 func invalidUTF8(text string) int {
-	for i, c := range text {
-		if c == utf8.RuneError {
-			if _, size := utf8.DecodeRuneInString(text[i:]); size == 1 {
-				return i
-			}
+	at := 0
+	for at < len(text) {
+		c, size := utf8.DecodeRuneInString(text[at:])
+		if c == utf8.RuneError && size == 1 {
+			break
 		}
+		at += size
 	}
-	return len(text)
+	return at
 }
 
 // position counts lines and characters from 1.

@@ -48,6 +48,7 @@ func manual() []operatorRow {
 
 		{"StringEqualsIgnoreCase", "prod", "PrOd", true},
 		{"StringEqualsIgnoreCase", "prod", "dev", false},
+		{"StringEqualsIgnoreCase", "Ο\u0301Σ\u0301!", "ο\u0301ς\u0301!", true}, // marks are passed over
 		{"StringEqualsIgnoreCaseIfExists", "prod", nil, true},
 		{"ForAnyValue:StringEqualsIgnoreCase", "prod", list("QA", "PROD"), true},
 		{"ForAllValues:StringEqualsIgnoreCase", "prod", list("PROD", "QA"), false},
@@ -109,6 +110,7 @@ func manual() []operatorRow {
 		{"DateEquals", "2025-01-01T00:00:00Z", "2025-01-01T01:00:00+01:00", true},
 		{"DateEquals", "2025-01-01T00:00:00Z", "1735689600", true},
 		{"DateEquals", "1969-12-31T23:59:59.5Z", "-0.5", true},
+		{"DateEquals", "2025-01-01T00:00:00Z", "2024-12-31T19:30:00-04:30", true},
 		{"DateEquals", "2025-01-01", "2025-01-01T00:00:00.001Z", false},
 		{"DateEqualsIfExists", "2025-01-01", nil, true},
 		{"ForAnyValue:DateEquals", "2025-01-01", list("2025-01-02", "2025-01-01"), true},
@@ -155,6 +157,9 @@ func manual() []operatorRow {
 		{"IpAddress", list("192.0.2.0/24", "2001:db8::/32"), "2001:db8::123", true},
 		{"IpAddress", "192.0.2.0/24", "::ffff:192.0.2.7", true}, // an IPv4 address in IPv6's clothes
 		{"IpAddress", "192.0.2.0/24", "2001:db8::1", false},
+		{"IpAddress", "0:2001:db8::/48", ":2001:db8::1", true}, // an empty group is 0
+		{"IpAddress", "::/0", "2001:db8::1::2", false},
+		{"IpAddress", "::/0", "fe80::1%eth0", false},
 		{"IpAddressIfExists", "192.0.2.0/24", nil, true},
 		{"ForAnyValue:IpAddress", "192.0.2.0/24", list("10.0.0.1", "192.0.2.1"), true},
 		{"ForAllValues:IpAddress", "192.0.2.0/24", list("10.0.0.1", "192.0.2.1"), false},
@@ -172,6 +177,7 @@ func manual() []operatorRow {
 		{"ArnLike", "*", document, true},
 		{"ArnLike", "arn:aws:lambda:*:*:function:team-*", "arn:aws:lambda:us-east-1:111122223333:function:team-a:live", true},
 		{"ArnLike", "arn:aws:iam::*:role/Team-*", "arn:aws:iam::111122223333:role/team-a", false},
+		{"ArnLike", "${aws:PrincipalTag/missing}", user, false},
 		{"ArnLikeIfExists", finance, nil, true},
 		{"ForAnyValue:ArnLike", roles, list(user, role), true},
 		{"ForAllValues:ArnLike", roles, list(user, role), false},

@@ -59,6 +59,21 @@ func trustRows() []written {
 	}
 }
 
+// Principals of resource policies: a bare * and canonical users are S3's.
+func TestResourcePrincipalsAsWritten(t *testing.T) {
+	const rest = `,"Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*"}}`
+	for _, w := range []written{
+		{`{"Statement":{"Effect":"Allow","Principal":"*"` + rest, ""},
+		{`{"Statement":{"Sid":"with space","Effect":"Allow","Principal":{"CanonicalUser":"` + canonicalID + `"}` + rest, ""},
+		{`{"Statement":{"Effect":"Allow","Principal":{"CanonicalUser":«»"me"}` + rest, `Invalid principal in policy: "CANONICALUSER":"me"`},
+		{`{"Statement":{"Effect":"Allow","Principal":«»"everybody"` + rest, "Principal must be a JSON object."},
+		{`{"Statement":{"Effect":"Allow","NotPrincipal":«»{"AWS":"*"}` + rest, errAllowNot},
+		{`{"Statement":{"Effect":"Deny","NotPrincipal":{"AWS":"111122223333"}` + rest, ""},
+	} {
+		w.check(t, Resource)
+	}
+}
+
 // What IAM requires of a trust policy for an identity provider that many
 // share: recorded from real IAM in radkawar/stackd at commit 9dc356f,
 // iam/policy/testdata/oidc_trust_controls*_aws.json.
