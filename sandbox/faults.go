@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"bytes"
 	"io"
 	"net"
 	"net/http"
@@ -14,11 +13,12 @@ import (
 
 // before does what a fault does before the call, and says whether that was
 // all. An error is the answer.
-func before(f world.Fault, p sigv4.Protocol, w http.ResponseWriter, r *http.Request) (done bool, err error) {
+func before(f world.Fault, p sigv4.Protocol, a *answer, r *http.Request) (done bool, err error) {
 	if f.Latency > 0 {
 		select {
 		case <-time.After(f.Latency):
 		case <-r.Context().Done():
+			a.gone = true
 			return true, nil
 		}
 	}
@@ -27,7 +27,8 @@ func before(f world.Fault, p sigv4.Protocol, w http.ResponseWriter, r *http.Requ
 		<-r.Context().Done()
 		panic(http.ErrAbortHandler)
 	case f.Reset:
-		return true, reset(w)
+		a.gone = true
+		return true, reset(a)
 	case f.Throttle:
 		return true, throttled(p, f.RetryAfter)
 	case f.Code != "":
@@ -36,8 +37,7 @@ func before(f world.Fault, p sigv4.Protocol, w http.ResponseWriter, r *http.Requ
 			Detail: "the world asked for this error",
 		}
 	case f.Body != nil:
-		w.WriteHeader(http.StatusOK)
-		_, err := io.WriteString(w, *f.Body)
+		_, err := io.WriteString(a, *f.Body)
 		return true, err
 	}
 	return false, nil
@@ -81,32 +81,4 @@ func reset(w http.ResponseWriter) error {
 		c = under.NetConn()
 	}
 	return conn.Close()
-}
-
-// half runs a call, sends the length of its answer and half of it, and closes.
-func half(w http.ResponseWriter, call func(http.ResponseWriter)) error {
-	b := &buffered{header: w.Header()}
-	call(b)
-	if b.status == 0 {
-		b.status = http.StatusOK
-	}
-	w.Header().Set("Content-Length", strconv.Itoa(b.Len()))
-	w.WriteHeader(b.status)
-	_, _ = w.Write(b.Bytes()[:b.Len()/2])
-	_ = http.NewResponseController(w).Flush()
-	panic(http.ErrAbortHandler)
-}
-
-type buffered struct {
-	bytes.Buffer
-	header http.Header
-	status int
-}
-
-func (b *buffered) Header() http.Header { return b.header }
-
-func (b *buffered) WriteHeader(status int) {
-	if b.status == 0 {
-		b.status = status
-	}
 }

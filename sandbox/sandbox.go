@@ -48,6 +48,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.Decision.Status = a.status
 		c.Decision.Allowed = c.Decision.Code == "" && a.status < 400 && a.status != 0
 		h.world.Record(*c.Decision)
+		a.send(r.Method)
 	}()
 	w.Header().Set("Date", now.Format(http.TimeFormat))
 	setRequestID(w.Header(), rm.protocol, c.RequestID)
@@ -56,6 +57,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if err := h.serveSafely(c, rm, to, a, r); err != nil {
 		refuse(c, rm, a, r, err)
+	} else if !a.gone {
+		a.WriteHeader(http.StatusOK) // what a service means that writes nothing
 	}
 }
 
@@ -82,6 +85,7 @@ func (h *handler) serve(c *world.Call, rm room, to target, a *answer, r *http.Re
 	fault, any := h.world.NextFault(c.Service, c.Decision.Operation)
 	if any {
 		c.Decision.NotAWS = append(c.Decision.NotAWS, "fault: "+fault.String())
+		a.half = fault.HalfBody
 		if done, err := before(fault, rm.protocol, a, r); done || err != nil {
 			return err
 		}
@@ -92,18 +96,14 @@ func (h *handler) serve(c *world.Call, rm room, to target, a *answer, r *http.Re
 	if body, err = authenticate(c, rm, to, r, body); err != nil {
 		return err
 	}
-	if fault.HalfBody {
-		return half(a, func(w http.ResponseWriter) {
-			if err := rm.service.Serve(c, w, r, body); err != nil {
-				refuse(c, rm, w, r, err)
-			}
-		})
-	}
 	return rm.service.Serve(c, a, r, body)
 }
 
-// refuse answers an error and keeps it in the decision.
-func refuse(c *world.Call, rm room, w http.ResponseWriter, r *http.Request, err error) {
+// refuse answers an error, in place of what has been written, and keeps it in
+// the decision.
+func refuse(c *world.Call, rm room, a *answer, r *http.Request, err error) {
+	a.status = 0
+	a.body.Reset()
 	e := phrase(err, rm.protocol)
 	d := c.Decision
 	d.Code, d.Message, d.Reason, d.Detail, d.Mend = e.Code, e.Message, e.Slug, e.Detail, e.Mend
@@ -115,7 +115,7 @@ func refuse(c *world.Call, rm room, w http.ResponseWriter, r *http.Request, err 
 			d.Mend = row.Mend
 		}
 	}
-	rm.writeError(w, r, c.RequestID, e)
+	rm.writeError(a, r, c.RequestID, e)
 }
 
 // phrase turns any error into a refusal in the protocol's words.
@@ -150,26 +150,3 @@ func setRequestID(h http.Header, p sigv4.Protocol, id string) {
 	}
 	h.Set("X-Amzn-Requestid", id)
 }
-
-// An answer remembers the status that was sent.
-type answer struct {
-	http.ResponseWriter
-	status int
-}
-
-func (a *answer) WriteHeader(status int) {
-	if a.status == 0 {
-		a.status = status
-	}
-	a.ResponseWriter.WriteHeader(status)
-}
-
-func (a *answer) Write(b []byte) (int, error) {
-	if a.status == 0 {
-		a.status = http.StatusOK
-	}
-	return a.ResponseWriter.Write(b)
-}
-
-// Unwrap lets http.ResponseController reach the connection.
-func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
