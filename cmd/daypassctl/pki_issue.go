@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -98,6 +99,9 @@ func (s issueSettings) leaf(c *cobra.Command) (leaf pki.Leaf, key crypto.Signer,
 	}
 	if leaf.Lifetime, err = parseLife("lifetime", s.life); err != nil {
 		return leaf, nil, err
+	}
+	if info, err := os.Stat(filepath.Dir(s.out)); err != nil || !info.IsDir() {
+		return leaf, nil, cli.Usagef("", "--out: there is no folder %s", filepath.Dir(s.out))
 	}
 	files := []string{s.certificateFile()}
 	if s.csr == "" {

@@ -28,17 +28,19 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// work makes CAs and uses one of them until it is killed.
+// work makes CAs and uses one of them until it is killed. It prints a line
+// before each thing that it does.
 func work(dir string) {
 	d := must(Open(filepath.Join(dir, "ca")))
-	fmt.Println("at work")
 	ctx := context.Background()
 	for i := 0; ; i++ {
+		fmt.Println("issue")
 		c := must(d.Issue(ctx, leaf(time.Hour), noon))
 		name := pki.HexSerial(c)
 		if err := atomicfile.Create(filepath.Join(dir, "out", name), pki.EncodeCertificate(c), 0o600); err != nil {
 			panic(err)
 		}
+		fmt.Println("more")
 		switch i % 4 {
 		case 1:
 			must(d.Revoke(ctx, c.SerialNumber, noon))
@@ -88,10 +90,14 @@ func killSoon(t *testing.T, dir string) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil {
-		t.Errorf("the process to be killed says %q, %v", line, err)
+	// Somewhere in or after the last of up to nine steps; the odd ones issue.
+	lines := bufio.NewReader(out)
+	for range 1 + rand.IntN(9) {
+		if line, err := lines.ReadString('\n'); err != nil {
+			t.Fatalf("the process to be killed says %q, %v", line, err)
+		}
 	}
-	time.Sleep(time.Duration(rand.IntN(60_000)) * time.Microsecond)
+	time.Sleep(time.Duration(rand.IntN(3_000)) * time.Microsecond)
 	_ = cmd.Process.Kill()
 	if err := cmd.Wait(); err == nil || cmd.ProcessState.ExitCode() != -1 {
 		t.Errorf("the process was not killed but ended: %v", err)
