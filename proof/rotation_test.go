@@ -3,7 +3,9 @@ package proof
 import (
 	"bytes"
 	"context"
+	"crypto/elliptic"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -87,36 +89,124 @@ func TestRenewedPairIsTakenUp(t *testing.T) {
 	}
 }
 
-// Kubernetes swaps a link beside the files, whose own links stay.
+// A mounted is a folder as kubelet mounts it: the files are links through
+// ..data, which is swapped in one step.
+type mounted string
+
+func mount(t *testing.T, generations ...map[string]string) mounted {
+	t.Helper()
+	m := mounted(t.TempDir())
+	for i, files := range generations {
+		dir := filepath.Join(string(m), fmt.Sprint("..", i))
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		for name, content := range files {
+			put(t, filepath.Join(dir, name), content)
+			if i == 0 {
+				if err := m.link("..data/"+name, name); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	if err := m.swap(0); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func (m mounted) swap(generation int) error {
+	return m.link(fmt.Sprint("..", generation), "..data")
+}
+
+func (m mounted) link(to, name string) error {
+	if err := os.Symlink(to, m.path("new")); err != nil {
+		return err
+	}
+	return os.Rename(m.path("new"), m.path(name))
+}
+
+func (m mounted) path(name string) string { return filepath.Join(string(m), name) }
+
 func TestSwappedDataFolderIsTakenUp(t *testing.T) {
 	a, b := newPair(t, "a", nil), newPair(t, "b", nil)
-	dir := t.TempDir()
-	for name, p := range map[string]pair{"..1": a, "..2": b} {
-		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		put(t, filepath.Join(dir, name, "tls.crt"), p.certPEM())
-		put(t, filepath.Join(dir, name, "tls.key"), p.keyPEM(t))
-	}
-	link := func(to, from string) {
-		t.Helper()
-		if err := os.Symlink(to, filepath.Join(dir, "new")); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Rename(filepath.Join(dir, "new"), filepath.Join(dir, from)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	link("..1", "..data")
-	link("..data/tls.crt", "tls.crt")
-	link("..data/tls.key", "tls.key")
-	f := &KeyFiles{Certificate: filepath.Join(dir, "tls.crt"), PrivateKey: filepath.Join(dir, "tls.key")}
+	m := mount(t, map[string]string{"tls.crt": a.certPEM(), "tls.key": a.keyPEM(t)},
+		map[string]string{"tls.crt": b.certPEM(), "tls.key": b.keyPEM(t)})
+	f := &KeyFiles{Certificate: m.path("tls.crt"), PrivateKey: m.path("tls.key")}
 	if got := mustKey(t, f); !got.Leaf.Equal(a.cert) {
 		t.Fatalf("got %s", got.Leaf.Subject)
 	}
-	link("..2", "..data")
+	if err := m.swap(1); err != nil {
+		t.Fatal(err)
+	}
 	if got := mustKey(t, f); !got.Leaf.Equal(b.cert) {
 		t.Errorf("still got %s", got.Leaf.Subject)
+	}
+}
+
+// Where the key stays the same no mismatch shows that a swap fell between the
+// reading of two files.
+func TestLeafAndChainAreOfOneSwap(t *testing.T) {
+	key := ecKey(t, elliptic.P256())
+	var generations []map[string]string
+	var leaf pair
+	for _, name := range []string{"a", "b"} {
+		root := newPair(t, "root", nil)
+		ca := newPair(t, name, &root)
+		leaf = issue(t, name, key, &ca, start)
+		generations = append(generations, map[string]string{"tls.crt": leaf.certPEM(), "ca.crt": ca.certPEM()})
+	}
+	m := mount(t, generations...)
+	f := &KeyFiles{
+		Certificate: m.path("tls.crt"), Intermediates: m.path("ca.crt"),
+		PrivateKey: put(t, filepath.Join(t.TempDir(), "key"), leaf.keyPEM(t)),
+	}
+	stop := make(chan struct{})
+	var swapping sync.WaitGroup
+	swapping.Go(func() {
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+				if err := m.swap(i % 2); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		}
+	})
+	defer swapping.Wait()
+	defer close(stop)
+	seen := map[string]int{}
+	for i := 0; i < 2000 || len(seen) < 2 && i < 1_000_000; i++ {
+		k, err := f.Key(context.Background())
+		if err != nil {
+			continue // the first, in the midst of swaps
+		}
+		seen[k.Leaf.Subject.CommonName]++
+		if k.Chain[0].Subject.CommonName != k.Leaf.Subject.CommonName {
+			t.Fatalf("leaf %s came with chain %s", k.Leaf.Subject, k.Chain[0].Subject)
+		}
+	}
+	if len(seen) < 2 {
+		t.Errorf("saw only %v: nothing was tried", seen)
+	}
+}
+
+func TestChangeOfSizeAloneIsFound(t *testing.T) {
+	p := newPair(t, "p", nil)
+	f := files(t, p.certPEM(), p.keyPEM(t))
+	first := mustKey(t, f)
+	if err := os.WriteFile(f.Certificate, []byte(p.certPEM()+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(f.Certificate, start, start); err != nil {
+		t.Fatal(err)
+	}
+	if mustKey(t, f) == first {
+		t.Error("a file of another size was not read")
 	}
 }
 
