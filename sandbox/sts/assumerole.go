@@ -15,10 +15,13 @@ var (
 	roleARN     = regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+$`)
 )
 
+// assumed has PackedPolicySize for the older SDKs that read it, and not
+// SessionTokenUtilization, since nobody outside AWS knows the largest token.
 type assumed struct {
 	Credentials      credentials
 	AssumedRoleUser  roleUser
-	PackedPolicySize int    `xml:",omitempty"`
+	PackedPolicySize int `xml:",omitempty"`
+	SessionTokenSize int
 	SourceIdentity   string `xml:",omitempty"`
 }
 
@@ -50,6 +53,7 @@ func assumeRole(c *world.Call, form wire.Form) (any, error) {
 		},
 		AssumedRoleUser:  roleUser{got.RoleID + ":" + got.Name, got.ARN()},
 		PackedPolicySize: got.PackedPolicySize,
+		SessionTokenSize: len(got.Token),
 		SourceIdentity:   got.SourceIdentity,
 	}, nil
 }

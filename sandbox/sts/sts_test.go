@@ -26,7 +26,10 @@ func TestAssumeRoleGivesASession(t *testing.T) {
 	if got := *out.AssumedRoleUser.Arn; got != "arn:aws:sts::111122223333:assumed-role/all/session" {
 		t.Errorf("assumed %s", got)
 	}
-	if !strings.HasSuffix(*out.AssumedRoleUser.AssumedRoleId, ":session") || *out.SourceIdentity != "alice" || *out.PackedPolicySize < 1 {
+	//lint:ignore SA1019 older SDKs read it
+	packed := *out.PackedPolicySize
+	if !strings.HasSuffix(*out.AssumedRoleUser.AssumedRoleId, ":session") || *out.SourceIdentity != "alice" || packed < 1 ||
+		int(*out.SessionTokenSize) != len(*out.Credentials.SessionToken) {
 		t.Errorf("answer %+v", out)
 	}
 	if d := time.Until(*out.Credentials.Expiration); d < 14*time.Minute || d > 15*time.Minute {
