@@ -65,15 +65,6 @@ func JSON(w http.ResponseWriter, status int, answer any) error {
 	return send(w, status, "application/json", b)
 }
 
-// JSON11 writes an answer of a service of the JSON 1.1 protocol.
-func JSON11(w http.ResponseWriter, answer any) error {
-	b, err := json.Marshal(answer)
-	if err != nil {
-		return err
-	}
-	return send(w, http.StatusOK, "application/x-amz-json-1.1", b)
-}
-
 // XML writes an answer of a REST-XML service with the XML declaration.
 func XML(w http.ResponseWriter, status int, answer any) error {
 	b, err := xml.Marshal(answer)
