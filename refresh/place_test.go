@@ -50,9 +50,9 @@ func TestPlacesThatDoNotFit(t *testing.T) {
 		"relative":         {func(t *testing.T, d *Disk, dir string) { d.Dirs = []string{"d"} }, "absolute"},
 		"empty":            {func(t *testing.T, d *Disk, dir string) { d.Dirs = []string{""} }, "absolute"},
 		"parent missing":   {func(t *testing.T, d *Disk, dir string) { d.Dirs = []string{dir + "/a/b"} }, "no such file"},
-		"in /tmp":          {func(t *testing.T, d *Disk, dir string) { d.Dirs = []string{"/tmp/daypass-test"} }, "in /tmp"},
-		"in /var/tmp":      {func(t *testing.T, d *Disk, dir string) { d.Dirs = []string{"/var/tmp/daypass-test"} }, "in /var/tmp"},
-		"/tmp by dots":     {func(t *testing.T, d *Disk, dir string) { d.Dirs = []string{"/usr/../tmp/daypass-test"} }, "in /tmp"},
+		"in /tmp":          {func(t *testing.T, d *Disk, dir string) { d.Dirs = []string{"/tmp/" + unique(dir)} }, "in /tmp"},
+		"in /var/tmp":      {func(t *testing.T, d *Disk, dir string) { d.Dirs = []string{"/var/tmp/" + unique(dir)} }, "in /var/tmp"},
+		"/tmp by dots":     {func(t *testing.T, d *Disk, dir string) { d.Dirs = []string{"/usr/../tmp/" + unique(dir)} }, "in /tmp"},
 		"/tmp itself":      {func(t *testing.T, d *Disk, dir string) { d.Dirs = []string{"/tmp"} }, "in /tmp"},
 		"below the home":   {func(t *testing.T, d *Disk, dir string) { d.Homes = []string{filepath.Dir(dir)} }, "home"},
 		"the home itself":  {func(t *testing.T, d *Disk, dir string) { d.Homes = []string{"/", dir + "/"} }, "home"},
@@ -99,9 +99,12 @@ func TestPlacesThatDoNotFit(t *testing.T) {
 	}
 }
 
+// unique is a name that place made up.
+func unique(dir string) string { return filepath.Base(filepath.Dir(dir)) }
+
 func linkedParent(t *testing.T, d *Disk, dir string) {
 	must(t, os.Symlink("/tmp", filepath.Join(dir, "link")))
-	d.Dirs = []string{filepath.Join(dir, "link", "daypass-test")}
+	d.Dirs = []string{filepath.Join(dir, "link", unique(dir))}
 }
 
 // A home of "/", as some images have it, or none does not forbid everything.

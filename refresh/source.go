@@ -239,7 +239,7 @@ func (s *Source) Close() error {
 func (s *Source) Status() Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	status := Status{Calls: s.calls, Failures: s.failed, Err: s.lastErr}
+	status := Status{Calls: s.calls, Failures: s.failed}
 	if h := s.held.Load(); h != nil {
 		status.Remaining = max(h.remaining(time.Now()), 0)
 	}
@@ -252,6 +252,4 @@ type Status struct {
 	Remaining time.Duration
 	// Calls counts the calls to From so far, Failures those that gave nothing.
 	Calls, Failures uint64
-	// Err is why the latest call failed; nil where it did not.
-	Err error
 }
