@@ -3,6 +3,7 @@ package images
 import (
 	"archive/tar"
 	"bytes"
+	"errors"
 	"io"
 	"log"
 	"net/http/httptest"
@@ -154,5 +155,50 @@ func TestPushUsesTheUsersCredentials(t *testing.T) {
 	}
 	if digest, err := got.Digest(); err != nil || digest != want {
 		t.Errorf("the registry holds %s (%v), want %s", digest, err, want)
+	}
+}
+
+func TestAHardLinkComesAfterItsTarget(t *testing.T) {
+	root := filepath.Join(t.TempDir(), "root.tar")
+	f, err := os.Create(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := tar.NewWriter(f)
+	for _, h := range []tar.Header{
+		{Name: "./bin/", Typeflag: tar.TypeDir, Mode: 0o755},
+		{Name: "./bin/z", Typeflag: tar.TypeReg, Mode: 0o755, Size: 1},
+		{Name: "./bin/a", Typeflag: tar.TypeLink, Linkname: "./bin/z"},
+		{Name: "./dev/null", Typeflag: tar.TypeChar},
+	} {
+		if err := w.WriteHeader(&h); err != nil {
+			t.Fatal(err)
+		}
+		if h.Size > 0 {
+			if _, err := w.Write([]byte("z")); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := errors.Join(w.Close(), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	text, err := Layer{Archive: root}.tar()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for r := tar.NewReader(bytes.NewReader(text)); ; {
+		h, err := r.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, h.Name+h.Linkname)
+	}
+	if want := "bin/ bin/z bin/abin/z dev/"; !strings.HasPrefix(want, strings.Join(got, " ")) || len(got) != 3 {
+		t.Errorf("got %q", got)
 	}
 }

@@ -5,13 +5,10 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
@@ -21,11 +18,14 @@ import (
 type Layer struct {
 	Files []File
 	// Tree is a folder that is taken whole, with its owners and modes; Under
-	// is where in the image it goes. Skip leaves paths (as in the image,
-	// without a leading slash) out, with all below them.
+	// is where in the image it goes.
 	Tree  string
 	Under string
-	Skip  func(path string) bool
+	// Archive is a tar of a whole root, instead of Tree.
+	Archive string
+	// Skip leaves paths of Tree or Archive (as in the image, without a leading
+	// slash) out, with all below them.
+	Skip func(path string) bool
 }
 
 // A File is one file of an image, owned by root.
@@ -51,6 +51,11 @@ func (l Layer) tar() ([]byte, error) {
 	entries := map[string]entry{}
 	if l.Tree != "" {
 		if err := l.walk(entries); err != nil {
+			return nil, err
+		}
+	}
+	if l.Archive != "" {
+		if err := l.unpack(entries); err != nil {
 			return nil, err
 		}
 	}
@@ -82,12 +87,26 @@ func parents(entries map[string]entry) {
 	}
 }
 
+func hard(e entry) int {
+	if e.header.Typeflag == tar.TypeLink {
+		return 1
+	}
+	return 0
+}
+
 func archive(entries map[string]entry) ([]byte, error) {
 	var names []string
 	for name := range entries {
 		names = append(names, name)
 	}
-	slices.Sort(names) // a folder sorts before what is in it
+	// A folder sorts before what is in it; hard links come last, after what
+	// they are links to.
+	slices.SortFunc(names, func(a, b string) int {
+		if links := hard(entries[a]) - hard(entries[b]); links != 0 {
+			return links
+		}
+		return strings.Compare(a, b)
+	})
 	var out bytes.Buffer
 	w := tar.NewWriter(&out)
 	for _, name := range names {
@@ -111,63 +130,6 @@ func archive(entries map[string]entry) ([]byte, error) {
 	}
 	err := w.Close()
 	return out.Bytes(), err
-}
-
-// walk takes a folder whole. Devices and sockets have no place in an image.
-func (l Layer) walk(entries map[string]entry) error {
-	return filepath.WalkDir(l.Tree, func(file string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		relative, err := filepath.Rel(l.Tree, file)
-		if err != nil {
-			return err
-		}
-		name := path.Join(l.Under, filepath.ToSlash(relative))
-		if name == "." {
-			return nil
-		}
-		if l.Skip != nil && l.Skip(name) {
-			if d.IsDir() {
-				return fs.SkipDir
-			}
-			return nil
-		}
-		e, ok, err := describe(file, name, d)
-		if ok {
-			entries[name] = e
-		}
-		return err
-	})
-}
-
-func describe(file, name string, d fs.DirEntry) (entry, bool, error) {
-	info, err := d.Info()
-	if err != nil {
-		return entry{}, false, err
-	}
-	h := tar.Header{Name: name, Mode: int64(info.Mode().Perm())}
-	for bit, mode := range map[fs.FileMode]int64{fs.ModeSetuid: 0o4000, fs.ModeSetgid: 0o2000, fs.ModeSticky: 0o1000} {
-		if info.Mode()&bit != 0 {
-			h.Mode |= mode
-		}
-	}
-	if s, ok := info.Sys().(*syscall.Stat_t); ok {
-		h.Uid, h.Gid = int(s.Uid), int(s.Gid)
-	}
-	switch {
-	case info.IsDir():
-		h.Typeflag, h.Name = tar.TypeDir, name+"/"
-		return entry{header: h}, true, nil
-	case info.Mode()&fs.ModeSymlink != 0:
-		h.Typeflag = tar.TypeSymlink
-		h.Linkname, err = os.Readlink(file)
-		return entry{header: h}, err == nil, err
-	case info.Mode().IsRegular():
-		h.Typeflag = tar.TypeReg
-		return entry{header: h, from: file}, true, nil
-	}
-	return entry{}, false, nil
 }
 
 func opener(text []byte) tarball.Opener {

@@ -17,8 +17,9 @@ import (
 
 // Write writes what (a v1.Image or a v1.ImageIndex) as a tar of an OCI image
 // layout, which containerd, podman and skopeo read, under the given name. The
-// file is there whole or not at all.
-func Write(file, name string, what mutate.Appendable) error {
+// file is there whole or not at all. Layers that the reader has already, those
+// of the images in has, are left out.
+func Write(file, name string, what mutate.Appendable, has ...v1.Image) error {
 	descriptor, err := partial.Descriptor(what)
 	if err != nil {
 		return err
@@ -40,6 +41,11 @@ func Write(file, name string, what mutate.Appendable) error {
 	}
 	defer out.Close()
 	a := &archiver{tar: tar.NewWriter(out), done: map[v1.Hash]bool{}}
+	for _, image := range has {
+		if err := a.leave(image); err != nil {
+			return err
+		}
+	}
 	a.text("oci-layout", []byte(`{"imageLayoutVersion":"1.0.0"}`))
 	a.text("index.json", layout)
 	a.add(what)
@@ -60,6 +66,22 @@ type archiver struct {
 	tar  *tar.Writer
 	done map[v1.Hash]bool
 	err  error
+}
+
+// leave marks an image's layers as done.
+func (a *archiver) leave(image v1.Image) error {
+	layers, err := image.Layers()
+	if err != nil {
+		return err
+	}
+	for _, layer := range layers {
+		digest, err := layer.Digest()
+		if err != nil {
+			return err
+		}
+		a.done[digest] = true
+	}
+	return nil
 }
 
 func (a *archiver) add(what mutate.Appendable) {

@@ -88,15 +88,8 @@ func (c *Cluster) link(kube string) error {
 	return nil
 }
 
-// applets of busybox that scripts in pods use.
-var applets = []string{"sh", "cat", "echo", "env", "grep", "id", "ls", "mount", "nslookup", "ps", "sleep", "tail", "wget"}
-
 // baseImages writes the images that every cluster needs and returns the files.
 func (c *Cluster) baseImages(programs map[string]string) ([]string, error) {
-	shell := []images.File{{Path: "bin/busybox", From: "/bin/busybox"}}
-	for _, name := range applets {
-		shell = append(shell, images.File{Path: "bin/" + name, Link: "busybox"})
-	}
 	specs := map[string]images.Image{
 		pauseImage: {
 			Entrypoint: []string{"/pause"},
@@ -108,7 +101,7 @@ func (c *Cluster) baseImages(programs map[string]string) ([]string, error) {
 		},
 		BusyboxImage: {
 			Entrypoint: []string{"/bin/sh"}, Env: []string{"PATH=/bin"},
-			Layers: []images.Layer{{Files: append(shell, images.File{Path: "tmp/.keep", Text: []byte{}, Mode: 0o644})}},
+			Layers: []images.Layer{images.Busybox()},
 		},
 	}
 	var files []string

@@ -73,7 +73,7 @@ func (c *Cluster) manifest(ctx context.Context, name string) error {
 		return err
 	}
 	var text strings.Builder
-	data := map[string]string{"DNS": dnsAddress, "CoreDNS": coreDNSImage, "AWS": awsAddress}
+	data := map[string]string{"DNS": dnsAddress, "CoreDNS": coreDNSImage, "AWS": AWSAddress}
 	if err := t.Execute(&text, data); err != nil {
 		return err
 	}

@@ -14,7 +14,6 @@ const (
 	dnsAddress     = "10.96.0.10"
 	podNetwork     = "10.244.0.0/16"
 	serviceNetwork = "10.96.0.0/16"
-	awsAddress     = "10.96.0.100" // where the cluster's DNS sends AWS's host names
 )
 
 const systemPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -53,6 +52,8 @@ func (c *Cluster) config(n *Node) node.Config {
 		Logs:     n.file("log"),
 		Keep:     []string{c.Dir, c.Cache},
 		Hide:     []string{"/run", "/var/lib", "/var/log"},
+		Cover:    []string{"/etc", "/opt", "/usr"},
+		Covers:   n.file("covers"),
 		Binds: map[string]string{
 			n.file("kubelet"): "/var/lib/kubelet",
 		},

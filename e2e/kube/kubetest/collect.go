@@ -32,6 +32,7 @@ func (n *Namespace) collect() {
 	w.ask("nodes.txt", "describe", "nodes")
 	w.pods(n.Name)
 	w.pods(SandboxNamespace)
+	w.ask("decisions.json", "--namespace="+SandboxNamespace, "exec", "deployment/sandbox", "--", "cat", decisions)
 	for _, log := range n.Cluster.Logs() {
 		w.copy(log)
 	}

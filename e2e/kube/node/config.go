@@ -16,6 +16,10 @@ type Config struct {
 	// Hide are folders that get an empty file system of their own, because
 	// programs write there at paths that cannot be told to them.
 	Hide []string
+	// Cover are folders whose content stays, but into which nothing is written:
+	// what programs and pods put there goes below Covers and with it.
+	Cover  []string
+	Covers string
 	// Binds maps a folder (made if missing) to the place where the node sees it.
 	Binds map[string]string
 	// Pretend maps settings of the whole machine (a path under /proc/sys) to

@@ -23,6 +23,9 @@ func (c *Config) mounts() error {
 	if err := unix.Mount("proc", "/proc", "proc", 0, ""); err != nil {
 		return fmt.Errorf("mounting /proc: %w", err)
 	}
+	if err := c.cover(); err != nil {
+		return err
+	}
 	kept, err := hold(c.Keep)
 	if err != nil {
 		return err
@@ -47,6 +50,23 @@ func (c *Config) mounts() error {
 		}
 	}
 	return c.pretend()
+}
+
+// cover lays an overlay over each folder of Cover.
+func (c *Config) cover() error {
+	for _, dir := range c.Cover {
+		upper, work := filepath.Join(c.Covers, dir, "upper"), filepath.Join(c.Covers, dir, "work")
+		for _, d := range []string{upper, work} {
+			if err := os.MkdirAll(d, 0o755); err != nil {
+				return err
+			}
+		}
+		options := fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s", dir, upper, work)
+		if err := unix.Mount("overlay", dir, "overlay", 0, options); err != nil {
+			return fmt.Errorf("covering %s: %w", dir, err)
+		}
+	}
+	return nil
 }
 
 // hold opens folders so that they can be found when their paths are covered.

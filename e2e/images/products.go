@@ -1,0 +1,112 @@
+package images
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+// Architectures are those that our images are published for.
+var Architectures = []string{"amd64", "arm64"}
+
+// Roots is where this machine keeps the certificate authorities that it trusts,
+// and where images look for theirs.
+const Roots = "/etc/ssl/certs/ca-certificates.crt"
+
+// nobody has no name and no rights; numeric, so that runAsNonRoot can be
+// checked.
+const nobody = "65532"
+
+// Daypass is the image that people run beside a workload: the program alone,
+// static, with this machine's certificate authorities. Without arguments it
+// serves, as the sidecar that it replaces does, and it has that one's name, too.
+func Daypass(ctx context.Context, source, architecture string) (Image, error) {
+	program, clean, err := compile(ctx, source, "daypass", architecture)
+	if err != nil {
+		return Image{}, err
+	}
+	defer clean()
+	text, err := os.ReadFile(program)
+	if err != nil {
+		return Image{}, err
+	}
+	roots, err := os.ReadFile(Roots)
+	if err != nil {
+		return Image{}, fmt.Errorf("reading certificate authorities (install ca-certificates): %w", err)
+	}
+	return Image{
+		Architecture: architecture, Packed: true, User: nobody,
+		Entrypoint: []string{"/bin/daypass"}, Command: []string{"serve"}, Env: []string{"PATH=/bin"},
+		Layers: []Layer{{Files: []File{
+			{Path: Roots[1:], Text: roots, Mode: 0o644},
+			{Path: "bin/daypass", Text: text},
+			{Path: "bin/aws_signing_helper", Link: "daypass"},
+		}}},
+	}, nil
+}
+
+// Published is the daypass image for every architecture, under one digest.
+func Published(ctx context.Context, source string) (v1.ImageIndex, error) {
+	var all []Image
+	for _, a := range Architectures {
+		image, err := Daypass(ctx, source, a)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, image)
+	}
+	return Index(all...)
+}
+
+// compile builds one of our programs, static, into a folder of its own.
+func compile(ctx context.Context, source, name, architecture string) (program string, clean func(), err error) {
+	dir, err := os.MkdirTemp("", "daypass-image-")
+	if err != nil {
+		return "", nil, err
+	}
+	clean = func() { _ = os.RemoveAll(dir) }
+	program = filepath.Join(dir, name)
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", program, "./cmd/"+name)
+	cmd.Dir = source
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+architecture, "GOFLAGS=")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		clean()
+		return "", nil, fmt.Errorf("building %s for %s: %w: %s", name, architecture, err, out)
+	}
+	return program, clean, nil
+}
+
+// Sandbox is the image of the local AWS, with a shell's tools for those who
+// want to look into it.
+func Sandbox(ctx context.Context, source string) (Image, error) {
+	program, clean, err := compile(ctx, source, "daypassctl", "amd64")
+	if err != nil {
+		return Image{}, err
+	}
+	defer clean()
+	text, err := os.ReadFile(program)
+	if err != nil {
+		return Image{}, err
+	}
+	return Image{
+		User: nobody, Entrypoint: []string{"/bin/daypassctl", "sandbox"}, Env: []string{"PATH=/bin"},
+		Layers: []Layer{Busybox(), {Files: []File{{Path: "bin/daypassctl", Text: text}}}},
+	}, nil
+}
+
+// applets of busybox that scripts in pods use.
+var applets = []string{"sh", "cat", "echo", "env", "grep", "id", "ls", "mount", "nslookup", "ps", "sleep", "tail", "wget"}
+
+// Busybox is this machine's static busybox (Debian's busybox-static) with links
+// for what scripts in pods use.
+func Busybox() Layer {
+	files := []File{{Path: "bin/busybox", From: "/bin/busybox"}, {Path: "tmp/.keep", Text: []byte{}, Mode: 0o644}}
+	for _, name := range applets {
+		files = append(files, File{Path: "bin/" + name, Link: "busybox"})
+	}
+	return Layer{Files: files}
+}

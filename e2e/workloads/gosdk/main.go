@@ -1,0 +1,66 @@
+// Command gosdk is a workload: it writes, reads and lists an S3 object with the
+// AWS SDK for Go and whatever credentials its default chain finds. BUCKET names
+// the bucket.
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+)
+
+const key = "from-go.txt"
+
+func main() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := run(ctx, os.Getenv("BUCKET")); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, bucket string) error {
+	cfg, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return err
+	}
+	who, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, nil)
+	if err != nil {
+		return err
+	}
+	fmt.Println("caller", aws.ToString(who.Arn))
+	client := s3.NewFromConfig(cfg)
+	text := []byte("written by the SDK for Go")
+	if _, err := client.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: aws.String(key), Body: bytes.NewReader(text)}); err != nil {
+		return err
+	}
+	object, err := client.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: aws.String(key)})
+	if err != nil {
+		return err
+	}
+	defer object.Body.Close()
+	read, err := io.ReadAll(object.Body)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(read, text) {
+		return fmt.Errorf("read %q, wrote %q", read, text)
+	}
+	list, err := client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &bucket})
+	if err != nil {
+		return err
+	}
+	for _, o := range list.Contents {
+		fmt.Println("object", aws.ToString(o.Key))
+	}
+	return nil
+}
