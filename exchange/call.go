@@ -109,6 +109,6 @@ func (c *clock) correct(a *answer) bool {
 	if date.IsZero() || date.Sub(c.now()).Abs() <= maxSkew {
 		return false
 	}
-	c.offset.Store(int64(date.Sub(time.Now())))
+	c.offset.Store(int64(time.Until(date)))
 	return true
 }
