@@ -65,7 +65,7 @@ func main() {
 
 func fuzz(dir, name string, each time.Duration) bool {
 	began := time.Now()
-	cmd := exec.Command("go", "test", "-run", "^"+name+"$", "-fuzz", "^"+name+"$", "-fuzztime", each.String(), "./"+dir)
+	cmd := exec.Command("go", "test", "-run", "^"+name+"$", "-fuzz", "^"+name+"$", "-fuzztime", each.String(), "-fuzzminimizetime", "1s", "./"+dir)
 	out, err := cmd.CombinedOutput()
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	verdict := "ok"
