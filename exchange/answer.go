@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -58,7 +57,7 @@ func (a *answer) credentials(role arn, now time.Time) (daypass.Credentials, erro
 		{"accessKeyId", got.AccessKeyID}, {"secretAccessKey", got.SecretAccessKey},
 		{"sessionToken", got.SessionToken}, {"expiration", got.Expiration},
 	} {
-		if !visible.MatchString(field.value) {
+		if !visible(field.value, maxAnswer) {
 			return none, a.invalid("the credentials lack %s, or it is no token", field.name)
 		}
 	}
@@ -87,12 +86,6 @@ func (a *answer) credentials(role arn, now time.Time) (daypass.Credentials, erro
 	}, nil
 }
 
-var (
-	visible   = regexp.MustCompile(`^[!-~]+$`)
-	errorCode = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9._]{0,127}$`)
-	requestID = regexp.MustCompile(`^[A-Za-z0-9-]{1,128}$`)
-)
-
 // refusal is the error that AWS expressed. restJson1 puts the code into a
 // header or the body.
 //
@@ -110,7 +103,7 @@ func (a *answer) refusal(now time.Time) error {
 		if _, after, found := strings.Cut(candidate, "#"); found {
 			candidate = after
 		}
-		if errorCode.MatchString(candidate) {
+		if isErrorCode(candidate) {
 			code = candidate
 			break
 		}
@@ -135,7 +128,7 @@ func (a *answer) invalid(format string, args ...any) error {
 
 func (a *answer) made(code, message string) *daypass.Error {
 	e := &daypass.Error{Op: op, Code: code, Message: message, Status: a.status}
-	if id := a.header.Get("X-Amzn-Requestid"); requestID.MatchString(id) {
+	if id := a.header.Get("X-Amzn-Requestid"); spelled(id, 1, 128, letters+digits+"-") {
 		e.RequestID = id
 	}
 	return e

@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -67,8 +66,6 @@ const (
 	maxProperty   = 200
 )
 
-var sessionName = regexp.MustCompile(`^[A-Za-z0-9_+=,.@-]{2,64}$`)
-
 // body is the request's JSON.
 func (r *RolesAnywhere) body() ([]byte, error) {
 	switch {
@@ -78,7 +75,7 @@ func (r *RolesAnywhere) body() ([]byte, error) {
 	case r.Duration%time.Second != 0:
 		return nil, input("session duration", "", "%s is not whole seconds", r.Duration)
 	}
-	if r.SessionName != "" && !sessionName.MatchString(r.SessionName) {
+	if r.SessionName != "" && !spelled(r.SessionName, 2, 64, letters+digits+"_+=,.@-") {
 		return nil, input("role session name", "use 2 to 64 of A-Z a-z 0-9 _ + = , . @ -", "%q is not a session name", r.SessionName)
 	}
 	if n := len(r.InstanceProperties); n > maxProperties {
@@ -103,15 +100,6 @@ func fits(s string) bool {
 // An arn is an Amazon Resource Name taken apart.
 type arn struct{ text, partition, region, account, resource string }
 
-var (
-	partitionName = regexp.MustCompile(`^aws(-[a-z0-9]+)*$`)
-	regionName    = regexp.MustCompile(`^[a-z]+(-[a-z]+)+-[0-9]+$`)
-	accountID     = regexp.MustCompile(`^[0-9]{12}$`)
-	// A role's path may hold any visible ASCII; the ids of anchors and profiles
-	// are UUIDs, which is not insisted on.
-	resourceName = regexp.MustCompile(`^[!-~]{1,576}$`)
-)
-
 func parseARN(setting, text, service, kind string) (arn, error) {
 	form := "it looks like arn:aws:" + service + ":REGION:ACCOUNT:" + kind + "/ID"
 	if service == "iam" {
@@ -131,13 +119,15 @@ func parseARN(setting, text, service, kind string) (arn, error) {
 	a := arn{text: text, partition: parts[1], region: parts[3], account: parts[4], resource: name}
 	regional := service != "iam"
 	switch {
-	case !partitionName.MatchString(a.partition):
+	case !isPartition(a.partition):
 		return arn{}, input(setting, form, "%.40q is no partition", a.partition)
-	case regional && !regionName.MatchString(a.region), !regional && a.region != "":
+	case regional && !isRegion(a.region), !regional && a.region != "":
 		return arn{}, input(setting, form, "%.40q is no region for it", a.region)
-	case !accountID.MatchString(a.account):
+	case !spelled(a.account, 12, 12, digits):
 		return arn{}, input(setting, form, "%.40q is no account id of 12 digits", a.account)
-	case !resourceName.MatchString(a.resource):
+	// A role's path may hold any visible ASCII; the ids of anchors and profiles
+	// are UUIDs, which is not insisted on.
+	case !visible(a.resource, 576):
 		return arn{}, input(setting, form, "%.40q is no name of a %s", a.resource, kind)
 	}
 	return a, nil

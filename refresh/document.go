@@ -9,7 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
+	"strings"
 	"syscall"
 	"time"
 
@@ -125,7 +125,17 @@ const (
 )
 
 // ours are the names of this package's files, those half written among them.
-var ours = regexp.MustCompile(`^\.?[0-9a-f]{64}\.(json|lock)(\.[0-9]+)?$`)
+func ours(name string) bool {
+	name = strings.TrimPrefix(name, ".")
+	if len(name) < 64 || strings.Trim(name[:64], "0123456789abcdef") != "" {
+		return false
+	}
+	ending := strings.TrimRight(name[64:], "0123456789")
+	if len(ending) != len(name[64:]) { // one that atomicfile had not finished
+		ending = strings.TrimSuffix(ending, ".")
+	}
+	return ending == docEnding || ending == lockEnding
+}
 
 func fileName(key string) string {
 	sum := sha256.Sum256([]byte(key))
@@ -186,7 +196,7 @@ func (m *memory) write(doc document) error {
 		return err
 	}
 	for _, e := range entries {
-		if info, err := e.Info(); err == nil && ours.MatchString(e.Name()) && now.Sub(info.ModTime()) > forgotten {
+		if info, err := e.Info(); err == nil && ours(e.Name()) && now.Sub(info.ModTime()) > forgotten {
 			_ = os.Remove(filepath.Join(dir, e.Name()))
 		}
 	}
