@@ -4,11 +4,12 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
-	"io"
+	"io/fs"
 	"log/slog"
 	"net/http"
-	"os"
 	"strings"
+	"sync"
+	"syscall"
 	"time"
 
 	"daypass.dev"
@@ -42,6 +43,7 @@ type Container struct {
 	Log *slog.Logger
 
 	printed printed
+	rooms   sync.Pool // of *[maxAuthorization + 1]byte
 }
 
 func (h *Container) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -79,7 +81,7 @@ func (h *Container) authorize(shown string) string {
 	want := h.Token.Reveal()
 	if h.TokenFile != "" {
 		var err error
-		if want, err = readToken(h.TokenFile); err != nil {
+		if want, err = h.readToken(); err != nil {
 			quiet(h.Log).Error("cannot tell who may ask", "error", err)
 			return "container-token-file"
 		}
@@ -98,19 +100,30 @@ func (h *Container) authorize(shown string) string {
 	return ""
 }
 
-func readToken(path string) (string, error) {
-	f, err := os.Open(path)
+// readToken asks the kernel itself, in three calls: this is done for every
+// request, and must not hang on what turns out to be a pipe.
+func (h *Container) readToken() (string, error) {
+	wrong := func(err error) error { return &fs.PathError{Op: "reading token file", Path: h.TokenFile, Err: err} }
+	fd, err := syscall.Open(h.TokenFile, syscall.O_RDONLY|syscall.O_CLOEXEC|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return "", fmt.Errorf("reading token file: %w", err)
+		return "", wrong(err)
 	}
-	defer f.Close()
-	raw, err := io.ReadAll(io.LimitReader(f, maxAuthorization+1))
+	defer syscall.Close(fd)
+	room, ok := h.rooms.Get().(*[maxAuthorization + 1]byte)
+	if !ok {
+		room = new([maxAuthorization + 1]byte)
+	}
+	defer h.rooms.Put(room)
+	n, err := syscall.Read(fd, room[:])
+	for err == syscall.EINTR {
+		n, err = syscall.Read(fd, room[:])
+	}
 	if err != nil {
-		return "", fmt.Errorf("reading token file: %w", err)
+		return "", wrong(err)
 	}
-	token := strings.TrimRight(string(raw), "\r\n")
-	if token == "" || len(raw) > maxAuthorization {
-		return "", fmt.Errorf("reading token file %s: it must hold 1 to %d bytes", path, maxAuthorization)
+	token := strings.TrimRight(string(room[:n]), "\r\n")
+	if token == "" || n == len(room) {
+		return "", wrong(fmt.Errorf("it must hold 1 to %d bytes", maxAuthorization))
 	}
 	return token, nil
 }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"daypass.dev/reason"
@@ -99,8 +100,12 @@ func attempts(t *testing.T) []attempt {
 		add(attempt{slug: "container-token-wrong", request: strings.Replace(getCreds, secretProof, token, 1),
 			wrong: "Authorization: " + token + "\n", mended: "Authorization: " + secretProof + "\n"})
 	}
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, path := range []string{
-		filepath.Join(t.TempDir(), "absent"), t.TempDir(), write("empty", ""), write("blank", "\r\n\n"), write("huge", strings.Repeat("x", maxAuthorization+1)),
+		pipe, "/dev/zero", filepath.Join(t.TempDir(), "absent"), t.TempDir(), write("empty", ""), write("blank", "\r\n\n"), write("huge", strings.Repeat("x", maxAuthorization+1)),
 	} {
 		add(attempt{slug: "container-token-file", request: getCreds, tokenFile: path})
 	}
