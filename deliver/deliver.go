@@ -31,9 +31,9 @@ var errNotWhole = errors.New("the credentials lack a key, a token or an expiry")
 
 // fetch asks the source, for no longer than patience.
 func fetch(ctx context.Context, src daypass.Source, patience time.Duration) (daypass.Credentials, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	c, err := src.Credentials(ctx)
+	waiting := &patient{Context: ctx, patience: patience}
+	defer waiting.stop()
+	c, err := src.Credentials(waiting)
 	if err == nil && !c.Whole() {
 		err = errNotWhole
 	}
