@@ -49,7 +49,7 @@ func run(ctx context.Context, args []string) error {
 		return fmt.Errorf("no page docs/walkthroughs/%s (run in the root of the repository)", pattern)
 	}
 	if args[0] == "all" {
-		pages = append([]string{"README.md"}, pages...)
+		pages = append([]string{"README.md", "docs/sandbox.md"}, pages...)
 	}
 	for _, path := range pages {
 		if err := execute(ctx, path); err != nil {
