@@ -1,0 +1,65 @@
+//go:build unix
+
+package atomicfile
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+)
+
+func TestReplaceKeepsTheOwner(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give a file away")
+	}
+	path := filepath.Join(t.TempDir(), "f")
+	if err := os.WriteFile(path, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(path, 65534, 65533); err != nil {
+		t.Fatal(err)
+	}
+	old, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Replace(path, []byte("new"), 0o400, old); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if is := info.Sys().(*syscall.Stat_t); is.Uid != 65534 || is.Gid != 65533 || info.Mode().Perm() != 0o400 {
+		t.Errorf("owner %d, group %d, mode %v", is.Uid, is.Gid, info.Mode())
+	}
+	if text, err := os.ReadFile(path); err != nil || string(text) != "new" {
+		t.Errorf("%q, %v", text, err)
+	}
+}
+
+func TestReplaceThatFailsChangesNothing(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root may give a file to anybody")
+	}
+	dir := t.TempDir()
+	path := filepath.Join(dir, "f")
+	if err := os.WriteFile(path, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := Replace(path, []byte("new"), 0o600, root{}); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("giving a file to root: %v, want fs.ErrPermission", err)
+	}
+	left, err := os.ReadDir(dir)
+	if text, _ := os.ReadFile(path); err != nil || string(text) != "old" || len(left) != 1 {
+		t.Errorf("%q in %v, %v", text, left, err)
+	}
+}
+
+// root describes a file of the user 0.
+type root struct{ fs.FileInfo }
+
+func (root) Sys() any { return &syscall.Stat_t{} }
