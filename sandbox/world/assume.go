@@ -11,7 +11,8 @@ import (
 	"daypass.dev/policy"
 )
 
-// An Assume is what sts AssumeRole and Roles Anywhere's CreateSession ask for.
+// An Assume is what sts AssumeRole, AssumeRoleWithWebIdentity and Roles
+// Anywhere's CreateSession ask for.
 // Names and sizes have been validated by the service.
 type Assume struct {
 	RoleARN     string
@@ -24,13 +25,24 @@ type Assume struct {
 	// Policies and ManagedARNs are session policies.
 	Policies    []*policy.Document
 	ManagedARNs []string
-	// As is who assumes, where that is not the call's caller: a service.
+	// As is who assumes, where that is not the call's caller: a service, or a
+	// web identity.
 	As *policy.Principal
 	// Context holds further condition keys: sts:ExternalId, aws:SourceArn,
 	// aws:SourceAccount.
 	Context policy.Context
 	// AnchorARN is kept in the session, for Roles Anywhere.
 	AnchorARN string
+	// WebIdentity is whose token was shown, where As is a web identity.
+	WebIdentity *WebIdentity
+}
+
+// action is what the caller must be allowed in any case.
+func (a *Assume) action() string {
+	if a.WebIdentity != nil {
+		return "sts:AssumeRoleWithWebIdentity"
+	}
+	return "sts:AssumeRole"
 }
 
 // Issued are a session and its keys.
@@ -38,7 +50,7 @@ type Issued struct {
 	Session
 	Secret, Token string
 	// PackedPolicySize is in per cent of what AWS packs; zero without session
-	// policies and tags.
+	// policies, tags and a web identity.
 	PackedPolicySize int
 }
 
@@ -60,7 +72,7 @@ func (c *Call) AssumeRole(a Assume) (*Issued, error) {
 	if err := c.inherit(&a); err != nil {
 		return nil, err
 	}
-	role, err := c.assumable(who, a.RoleARN)
+	role, err := c.assumable(who, a)
 	if err != nil {
 		return nil, err
 	}
@@ -117,15 +129,15 @@ func (c *Call) inherit(a *Assume) error {
 
 // assumable copies the role; one that does not exist is refused as AWS does,
 // in the words for one that does not trust.
-func (c *Call) assumable(who policy.Principal, arn string) (Role, error) {
+func (c *Call) assumable(who policy.Principal, a Assume) (Role, error) {
 	c.World.RLock()
 	defer c.World.RUnlock()
-	r := c.World.Role(arn)
+	r := c.World.Role(a.RoleARN)
 	if r == nil {
 		return Role{}, &Refusal{
 			Slug: "role-not-found", Code: "AccessDenied", Status: 403,
-			Message: notAuthorized(who, "sts:AssumeRole", arn),
-			Detail:  "there is no role " + arn,
+			Message: notAuthorized(who, a.action(), a.RoleARN),
+			Detail:  "there is no role " + a.RoleARN,
 		}
 	}
 	copied := *r
@@ -134,6 +146,9 @@ func (c *Call) assumable(who policy.Principal, arn string) (Role, error) {
 }
 
 func notAuthorized(who policy.Principal, action, resource string) string {
+	if who.Kind == policy.WebIdentity {
+		return "Not authorized to perform " + action
+	}
 	name := who.ARN
 	if name == "" {
 		name = who.Name
@@ -146,7 +161,7 @@ func notAuthorized(who policy.Principal, action, resource string) string {
 func (c *Call) trusted(who policy.Principal, role Role, a Assume) error {
 	account, _ := roleARNParts(role.ARN)
 	ctx := trustContext(who, role, a)
-	actions := []string{"sts:AssumeRole"}
+	actions := []string{a.action()}
 	if len(a.Tags) > 0 {
 		actions = append(actions, "sts:TagSession")
 	}
@@ -185,8 +200,9 @@ func nameTrust(err error, action string) error {
 // are visible as the principal's too, which no other caller's are.
 func trustContext(who policy.Principal, role Role, a Assume) policy.Context {
 	ctx := policy.Context{}
-	for k, v := range a.Context {
-		ctx[k] = v
+	maps.Copy(ctx, a.Context)
+	if a.WebIdentity != nil {
+		maps.Copy(ctx, a.WebIdentity.trustConditions(who.Account))
 	}
 	set := func(key string, values ...string) { ctx[key] = policy.Values{List: values} }
 	set("sts:RoleSessionName", a.SessionName)
@@ -263,7 +279,7 @@ func (c *Call) issue(role Role, a Assume, life time.Duration) (*Issued, error) {
 	s := Session{
 		Account: account, RoleName: role.Name, RoleARN: role.ARN, RoleID: role.ID, Name: a.SessionName,
 		Tags: a.Tags, TransitiveTags: a.TransitiveTags, SourceIdentity: a.SourceIdentity,
-		ManagedARNs: a.ManagedARNs, AnchorARN: a.AnchorARN,
+		ManagedARNs: a.ManagedARNs, AnchorARN: a.AnchorARN, WebIdentity: a.WebIdentity,
 		// To the second, as AWS gives it out.
 		Issued: c.Time.Truncate(time.Second), Expires: c.Time.Truncate(time.Second).Add(life),
 	}
@@ -305,7 +321,7 @@ const packedLimit = 2048
 // packed is the share of the packed size that policies and tags take, in per
 // cent. It is an estimate: AWS's packing is its own.
 func packed(a Assume) (int, error) {
-	if len(a.Tags) == 0 && len(a.Policies) == 0 && len(a.ManagedARNs) == 0 {
+	if len(a.Tags) == 0 && len(a.Policies) == 0 && len(a.ManagedARNs) == 0 && a.WebIdentity == nil {
 		return 0, nil
 	}
 	texts := slices.Clone(a.ManagedARNs)
@@ -314,6 +330,9 @@ func packed(a Assume) (int, error) {
 	}
 	for _, k := range sortedKeys(a.Tags) {
 		texts = append(texts, k, a.Tags[k])
+	}
+	if i := a.WebIdentity; i != nil {
+		texts = append(texts, i.Provider, i.Issuer, i.Subject, i.Audience)
 	}
 	data, err := deflate(texts)
 	if err != nil {

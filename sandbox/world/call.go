@@ -53,9 +53,10 @@ type Session struct {
 	Tags           map[string]string
 	TransitiveTags []string
 	SourceIdentity string
-	Policies       []string // documents of session policies
-	ManagedARNs    []string // of managed policies as session policies
-	AnchorARN      string   // for Roles Anywhere
+	Policies       []string     // documents of session policies
+	ManagedARNs    []string     // of managed policies as session policies
+	AnchorARN      string       // for Roles Anywhere
+	WebIdentity    *WebIdentity `json:",omitempty"`
 	Issued         time.Time
 	Expires        time.Time
 }

@@ -1,6 +1,7 @@
 package world
 
 import (
+	"maps"
 	"strings"
 	"time"
 
@@ -8,8 +9,8 @@ import (
 )
 
 // AddCallerContext adds the condition keys that say who the caller is: its
-// ARN, account, kind, tags (a session's over its role's), source identity and
-// the age of its session.
+// ARN, account, kind, tags (a session's over its role's), source identity, the
+// age of its session and whose token began it.
 func (w *World) AddCallerContext(ctx policy.Context, p policy.Principal, s *Session) {
 	set := func(key, value string) {
 		if value != "" {
@@ -38,6 +39,9 @@ func (w *World) AddCallerContext(ctx policy.Context, p policy.Principal, s *Sess
 	set("aws:SourceIdentity", s.SourceIdentity)
 	set("aws:TokenIssueTime", s.Issued.Format(time.RFC3339))
 	set("aws:MultiFactorAuthPresent", "false")
+	if s.WebIdentity != nil {
+		maps.Copy(ctx, s.WebIdentity.conditions())
+	}
 }
 
 // principalTags are the tags of the user or role, with the session's own over

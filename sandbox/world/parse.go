@@ -35,9 +35,10 @@ func (e *ParseError) Error() string {
 }
 
 // Parse reads a world from YAML: region; clock (start, offset); sessions
-// (life); accounts by id, the first of which is Home, each with users,
-// policies, roles, trustAnchors, profiles, crls and buckets by name; and a list
-// of faults, whose fields are Fault's. Policies stand there as YAML or as a
+// (life); issuers by URL, with the url, jwks or jwksFile where their keys really
+// are; accounts by id, the first of which is Home, each with users, policies,
+// roles, trustAnchors, profiles, crls and buckets by name and a list of
+// oidcProviders; and a list of faults, whose fields are Fault's. Policies stand there as YAML or as a
 // text of JSON, durations as 90s or 1h. testdata/full.yaml shows most fields.
 //
 // It is strict: an unknown field, a wrong type,
@@ -131,6 +132,7 @@ func (l *loader) root(n *yaml.Node) {
 				"life": func(n *yaml.Node) { l.world.SessionsLife = l.duration(n, time.Second) },
 			})
 		},
+		"issuers":  func(n *yaml.Node) { l.each(n, "issuers", l.issuer) },
 		"accounts": func(n *yaml.Node) { accounts = n },
 		"faults": func(n *yaml.Node) {
 			for _, item := range l.list(n, "faults") {
@@ -179,13 +181,14 @@ func (l *loader) readAccount(key, n *yaml.Node) {
 		return
 	}
 	l.fields(n, "an account", map[string]func(*yaml.Node){
-		"users":        func(n *yaml.Node) { l.each(n, "users", l.user) },
-		"roles":        func(n *yaml.Node) { l.each(n, "roles", l.role) },
-		"policies":     func(n *yaml.Node) { l.each(n, "policies", l.managedPolicy) },
-		"trustAnchors": func(n *yaml.Node) { l.each(n, "trustAnchors", l.anchor) },
-		"profiles":     func(n *yaml.Node) { l.each(n, "profiles", l.profile) },
-		"crls":         func(n *yaml.Node) { l.each(n, "crls", l.crl) },
-		"buckets":      func(n *yaml.Node) { l.each(n, "buckets", l.bucket) },
+		"users":         func(n *yaml.Node) { l.each(n, "users", l.user) },
+		"roles":         func(n *yaml.Node) { l.each(n, "roles", l.role) },
+		"policies":      func(n *yaml.Node) { l.each(n, "policies", l.managedPolicy) },
+		"oidcProviders": l.oidcProviders,
+		"trustAnchors":  func(n *yaml.Node) { l.each(n, "trustAnchors", l.anchor) },
+		"profiles":      func(n *yaml.Node) { l.each(n, "profiles", l.profile) },
+		"crls":          func(n *yaml.Node) { l.each(n, "crls", l.crl) },
+		"buckets":       func(n *yaml.Node) { l.each(n, "buckets", l.bucket) },
 	})
 }
 
@@ -212,6 +215,9 @@ func (l *loader) dateAll(t time.Time) {
 		}
 		for _, c := range a.CRLs {
 			c.Created, c.Updated = t, t
+		}
+		for _, p := range a.OIDCProviders {
+			p.Created = t
 		}
 		for _, b := range a.Buckets {
 			b.Created = t

@@ -32,6 +32,8 @@ type World struct {
 	// a credential; zero: as AWS. Marked in each decision.
 	SessionsLife time.Duration
 
+	issuers map[string]Issuer // :: issuer's URL; replaced, never changed
+
 	offset atomic.Int64 // of the world's clock from the machine's, nanoseconds
 	seal   sealer
 	log    decisionLog
@@ -57,6 +59,8 @@ type Account struct {
 	CRLs     map[string]*CRL
 	Subjects map[string]*Subject
 	Buckets  map[string]*Bucket // :: name; names are global, see World.Bucket
+	// OIDCProviders are keyed by the issuer's URL without https://.
+	OIDCProviders map[string]*OIDCProvider
 }
 
 // AddAccount makes an empty account, or returns the one that is there.
@@ -68,6 +72,7 @@ func (w *World) AddAccount(id string) *Account {
 		ID: id, Roles: map[string]*Role{}, Users: map[string]*User{}, Policies: map[string]*Policy{},
 		Anchors: map[string]*Anchor{}, Profiles: map[string]*Profile{}, CRLs: map[string]*CRL{},
 		Subjects: map[string]*Subject{}, Buckets: map[string]*Bucket{},
+		OIDCProviders: map[string]*OIDCProvider{},
 	}
 	w.Accounts[id] = a
 	return a
