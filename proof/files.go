@@ -5,20 +5,27 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"daypass.dev"
 )
 
-// KeyFiles is a KeySource that reads PEM files and takes up what is renewed
-// there. It is safe for concurrent use and must not be copied after use.
+// KeyFiles is a KeySource that reads files and takes up what is renewed there.
+// Each of them is PEM, or PKCS#12 with whatever ending. It is safe for
+// concurrent use and must not be copied after use.
 type KeyFiles struct {
 	// Certificate is the file of the leaf, with or without its chain. The leaf
 	// is the certificate that belongs to the key, wherever in the file it
 	// stands; of several the one that expires last.
 	Certificate string
-	// PrivateKey is the file of the key, in PKCS#1, SEC 1 or PKCS#8, not
-	// encrypted. Empty: the key stands in the file Certificate.
+	// PrivateKey is the file of the key, in PKCS#1, SEC 1 or PKCS#8, encrypted
+	// or not. Empty: the key stands in the file Certificate.
 	PrivateKey string
 	// Intermediates is a file of further certificates for the chain. Empty: none.
 	Intermediates string
+	// Password yields the password of the file at path; it is asked only where
+	// something is encrypted, PKCS#12 with an empty password aside, and anew
+	// when files have changed. Nil: there is none.
+	Password func(ctx context.Context, path string) (daypass.Secret, error)
 	// Log is told when a renewed key cannot be taken up. Nil: silent.
 	Log *slog.Logger
 
@@ -65,10 +72,14 @@ func (f *KeyFiles) load(ctx context.Context) (*Key, snapshot, error) {
 		seen, err := f.read()
 		var key *Key
 		if err == nil {
-			key, err = f.parse(seen)
+			key, err = f.parse(ctx, seen)
+		}
+		if err != nil && ctx.Err() != nil {
+			return nil, snapshot{}, ctx.Err() // whoever was asked for a password left
 		}
 		settled := seen.current()
 		if err == nil && settled {
+			seen.forget()
 			return key, seen, nil
 		}
 		if attempt == attempts {

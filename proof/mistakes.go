@@ -9,10 +9,24 @@ import (
 	"strings"
 )
 
-// blocks returns the file's PEM blocks, at least one; text between them is
-// passed over. pem.Decode skips a damaged block in silence, so that the leaf
-// could be missing unseen: they are counted.
-func (p *part) blocks() ([]*pem.Block, error) {
+// blocks returns the file's PEM blocks, at least one, or those that PKCS#12
+// amounts to.
+func (p *part) blocks(ask asker) ([]*pem.Block, error) {
+	var err error
+	switch {
+	case p.opened != nil:
+	case isPFX(p.data):
+		p.opened, err = openPFX(p, ask)
+	default:
+		p.opened, err = p.pem()
+	}
+	return p.opened, err
+}
+
+// pem reads PEM blocks; text between them is passed over. pem.Decode skips a
+// damaged block in silence, so that the leaf could be missing unseen: they are
+// counted.
+func (p *part) pem() ([]*pem.Block, error) {
 	data := bytes.TrimPrefix(p.data, []byte("\xef\xbb\xbf"))
 	begun := bytes.Count(data, []byte("\n-----BEGIN "))
 	if bytes.HasPrefix(data, []byte("-----BEGIN ")) {
@@ -57,13 +71,13 @@ func notPEM(data []byte, path string) error {
 		return &mistake{text: "it is a certificate request, not a certificate", hint: requestHint}
 	}
 	var outer struct{ First asn1.RawValue } // asn1 passes over what follows
-	if _, err := asn1.Unmarshal(data, &outer); err == nil {
-		switch {
-		case bytes.Equal(outer.First.FullBytes, []byte{asn1.TagInteger, 1, 3}): // PFX, RFC 7292 section 4
-			return &mistake{text: "PKCS#12 is not supported yet", hint: "openssl pkcs12 -noenc" + to + ", with umask 077"}
-		case outer.First.Tag == asn1.TagOID: // ContentInfo, RFC 5652 section 3
-			return &mistake{text: "it is PKCS#7, not PEM", hint: "openssl pkcs7 -inform DER -print_certs" + to}
-		}
+	switch _, err := asn1.Unmarshal(data, &outer); {
+	case err == nil && outer.First.Tag == asn1.TagOID: // ContentInfo, RFC 5652 section 3
+		return &mistake{text: "it is PKCS#7, not PEM", hint: "openssl pkcs7 -inform DER -print_certs" + to}
+	case unmarshal(data, new(encryptedKey)) == nil:
+		return &mistake{text: "the encrypted key is DER, not PEM", hint: "openssl pkcs8 -topk8 -v2 aes-256-cbc -inform DER" + to}
+	case err != nil && bytes.HasPrefix(data, []byte{0x30, 0x82}): // a SEQUENCE of 256 bytes or more
+		return &mistake{text: "it looks like DER or PKCS#12, damaged or cut off", hint: "write the file anew, whole"}
 	}
 	return &mistake{text: "it holds no PEM block", hint: "a PEM block begins with -----BEGIN at the start of a line"}
 }

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/pem"
 	"errors"
 	"io/fs"
 	"path/filepath"
@@ -61,6 +62,11 @@ func blunders(t testing.TB) map[string]blunder {
 	if err != nil {
 		t.Fatal(err)
 	}
+	trusted, err := pkcs12.Modern.EncodeTrustStore([]*x509.Certificate{p.cert}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	encrypted, _ := pem.Decode([]byte(encryptedPKCS8))
 	csr := block("CERTIFICATE REQUEST", request(t, p.key))
 	public, err := x509.MarshalPKIXPublicKey(p.key.Public())
 	if err != nil {
@@ -68,11 +74,16 @@ func blunders(t testing.TB) map[string]blunder {
 	}
 	const c, k = certificateFile, keyFile
 	return map[string]blunder{
-		"encrypted PKCS#8":                {cert, encryptedPKCS8, k, "encrypted", "openssl pkey"},
-		"encrypted SEC 1":                 {cert, encryptedSEC1, k, "encrypted", "openssl pkey"},
+		"encrypted PKCS#8":                {cert, encryptedPKCS8, k, "encrypted: no password", "its password"},
+		"encrypted PKCS#8 in DER":         {cert, string(encrypted.Bytes), k, "DER", "openssl pkcs8"},
+		"encrypted PKCS#8 in DER cut off": {cert, "\x30\x82" + string(encrypted.Bytes[3:40]), k, "cut off", "whole"},
+		"encrypted SEC 1":                 {cert, encryptedSEC1, k, "encrypted: no password", "its password"},
 		"key in DER":                      {cert, string(p.keyDER(t)), k, "DER", "openssl pkey -inform DER"},
 		"certificate in DER":              {string(p.cert.Raw), key, c, "DER", "openssl x509 -inform DER"},
-		"PKCS#12":                         {string(p12), "", c, "PKCS#12", "openssl pkcs12"},
+		"PKCS#12":                         {string(p12), "", c, "encrypted: no password", "its password"},
+		"PKCS#12 cut off":                 {string(p12[:len(p12)/2]), "", c, "cut off", "whole"},
+		"PKCS#12 damaged":                 {string(p12[:len(p12)-1]) + "\x30", "", c, "encrypted: no password", "its password"},
+		"PKCS#12 without a key":           {string(trusted), "", c, "private key missing", "openssl pkcs12"},
 		"PKCS#7 in DER":                   {"\x30\x0f\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02\xa0\x02\x30\x00", key, c, "PKCS#7", "openssl pkcs7"},
 		"PKCS#7 in PEM":                   {block("PKCS7", []byte{0x30, 0}), key, c, "PKCS#7", "openssl pkcs7"},
 		"request for a certificate":       {csr, key, c, "request", "certificate authority"},
@@ -237,7 +248,7 @@ func FuzzPEM(f *testing.F) {
 		if len(key) > 0 {
 			s.parts = append(s.parts, part{what: keyFile, path: "key.pem", data: key})
 		}
-		got, err := (&KeyFiles{}).parse(s)
+		got, err := (&KeyFiles{}).parse(t.Context(), s)
 		if err != nil {
 			if fe := (*FileError)(nil); !errors.As(err, &fe) || fe.Err.Error() == "" {
 				t.Fatalf("%v is no FileError with a cause", err)

@@ -2,6 +2,7 @@ package proof
 
 import (
 	"bytes"
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -12,20 +13,28 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"daypass.dev"
 )
 
 // parse makes a key of what was read.
-func (f *KeyFiles) parse(s snapshot) (*Key, error) {
+func (f *KeyFiles) parse(ctx context.Context, s snapshot) (*Key, error) {
+	ask := func(path string) (daypass.Secret, error) {
+		if f.Password == nil {
+			return "", errNoPassword
+		}
+		return f.Password(ctx, path)
+	}
 	main := s.find(certificateFile)
 	holder := s.find(keyFile)
 	if holder == nil {
 		holder = main
 	}
-	signer, err := holder.signer()
+	signer, err := holder.signer(ask)
 	if err != nil {
 		return nil, holder.fault(err)
 	}
-	certificates, err := main.certificates()
+	certificates, err := main.certificates(ask)
 	if err != nil {
 		return nil, main.fault(err)
 	}
@@ -39,7 +48,7 @@ func (f *KeyFiles) parse(s snapshot) (*Key, error) {
 		})
 	}
 	if extra := s.find(intermediatesFile); extra != nil {
-		more, err := extra.certificates()
+		more, err := extra.certificates(ask)
 		if err != nil {
 			return nil, extra.fault(err)
 		}
@@ -79,8 +88,8 @@ func chain(certificates []*x509.Certificate, leaf *x509.Certificate) []*x509.Cer
 }
 
 // certificates returns at least one.
-func (p *part) certificates() ([]*x509.Certificate, error) {
-	blocks, err := p.blocks()
+func (p *part) certificates(ask asker) ([]*x509.Certificate, error) {
+	blocks, err := p.blocks(ask)
 	if err != nil {
 		return nil, err
 	}
@@ -102,8 +111,8 @@ func (p *part) certificates() ([]*x509.Certificate, error) {
 }
 
 // signer returns the only private key.
-func (p *part) signer() (crypto.Signer, error) {
-	blocks, err := p.blocks()
+func (p *part) signer(ask asker) (crypto.Signer, error) {
+	blocks, err := p.blocks(ask)
 	if err != nil {
 		return nil, err
 	}
@@ -117,34 +126,40 @@ func (p *part) signer() (crypto.Signer, error) {
 	case 0:
 		return nil, noKey(blocks, p.what)
 	case 1:
-		return parseKey(found[0], p.path)
+		return parseKey(found[0], p.path, ask)
 	}
 	return nil, &mistake{text: fmt.Sprintf("it holds %d private keys", len(found)), hint: "leave only the one that the certificate was made for"}
 }
 
 // parseKey says nothing of what stands in the block: x509's errors do not
 // either, but they may change.
-func parseKey(b *pem.Block, path string) (crypto.Signer, error) {
+func parseKey(b *pem.Block, path string, ask asker) (crypto.Signer, error) {
+	kind, der := b.Type, b.Bytes
+	_, legacy := b.Headers["DEK-Info"]
+	encrypted := legacy || kind == "ENCRYPTED PRIVATE KEY"
+	if encrypted {
+		var err error
+		if der, err = decrypt(b, path, ask); err != nil {
+			return nil, err
+		}
+	}
 	var key any
 	var err error
-	_, legacy := b.Headers["DEK-Info"]
-	switch {
-	case legacy || b.Type == "ENCRYPTED PRIVATE KEY":
-		return nil, &mistake{
-			text: "the key is encrypted, which is not supported yet",
-			hint: fmt.Sprintf("openssl pkey -in %s -out %s.plain, with umask 077", path, path),
-		}
-	case b.Type == "PRIVATE KEY":
-		key, err = x509.ParsePKCS8PrivateKey(b.Bytes)
-	case b.Type == "EC PRIVATE KEY":
-		key, err = x509.ParseECPrivateKey(b.Bytes)
-	case b.Type == "RSA PRIVATE KEY":
-		key, err = x509.ParsePKCS1PrivateKey(b.Bytes)
+	switch kind {
+	case "PRIVATE KEY", "ENCRYPTED PRIVATE KEY":
+		key, err = x509.ParsePKCS8PrivateKey(der)
+	case "EC PRIVATE KEY":
+		key, err = x509.ParseECPrivateKey(der)
+	case "RSA PRIVATE KEY":
+		key, err = x509.ParsePKCS1PrivateKey(der)
 	default:
-		return nil, unknownKey(b.Type, path)
+		return nil, unknownKey(kind, path)
 	}
-	if err != nil {
-		return nil, &mistake{text: fmt.Sprintf("the %s block does not parse", b.Type), hint: "openssl pkey -noout -check -in " + path + " says whether the key is damaged"}
+	switch {
+	case err != nil && encrypted:
+		return nil, &mistake{text: errPassword.Error()}
+	case err != nil:
+		return nil, &mistake{text: fmt.Sprintf("the %s block does not parse", kind), hint: "openssl pkey -noout -check -in " + path + " says whether the key is damaged"}
 	}
 	signer, ok := key.(crypto.Signer)
 	if !ok || !usable(signer.Public()) {
@@ -154,6 +169,28 @@ func parseKey(b *pem.Block, path string) (crypto.Signer, error) {
 		}
 	}
 	return signer, nil
+}
+
+// decrypt opens an encrypted private key: PKCS#8, or what OpenSSL wrote before
+// (RFC 1421 section 4.6.1).
+func decrypt(b *pem.Block, path string, ask asker) (der []byte, err error) {
+	password, err := ask(path)
+	if err != nil {
+		return nil, fmt.Errorf("the key is encrypted: %w", err)
+	}
+	if b.Type == "ENCRYPTED PRIVATE KEY" {
+		der, err = decryptPKCS8(b.Bytes, password.Reveal())
+	} else {
+		//lint:ignore SA1019 such files are still about
+		der, err = x509.DecryptPEMBlock(b, []byte(password.Reveal()))
+		switch {
+		case errors.Is(err, x509.IncorrectPasswordError):
+			err = errPassword
+		case err != nil:
+			err = errDamaged // or of a cipher that x509 does not know
+		}
+	}
+	return der, unopened(err, "openssl pkey -in "+path+" -aes256 -out "+path+".new writes it anew")
 }
 
 func usable(public crypto.PublicKey) bool {
@@ -204,6 +241,8 @@ func (p *part) fault(err error) error {
 	e := &FileError{What: p.what, Path: p.path, Err: err}
 	if m := (*mistake)(nil); errors.As(err, &m) {
 		e.Hint = m.hint
+	} else if errors.Is(err, errNoPassword) {
+		e.Hint = "give its password"
 	}
 	return e
 }

@@ -1,6 +1,7 @@
 package proof
 
 import (
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +21,7 @@ type part struct {
 	what, path string
 	data       []byte
 	info       fs.FileInfo
+	opened     []*pem.Block // what data amounts to; nil until it is asked for
 }
 
 // A snapshot is all files as they were read, one after the other from at on.
@@ -53,6 +55,13 @@ func (s snapshot) current() bool {
 		}
 	}
 	return true
+}
+
+// forget drops what stood in the files.
+func (s snapshot) forget() {
+	for i := range s.parts {
+		s.parts[i].data, s.parts[i].opened = nil, nil
+	}
 }
 
 const grain = 2 * time.Second
