@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"daypass.dev"
 	"daypass.dev/exchange"
 	"daypass.dev/internal/cli"
 	"daypass.dev/proof"
@@ -21,6 +22,11 @@ import (
 type Settings struct {
 	// Proof flags: see proof.KeyFiles.
 	Certificate, PrivateKey, Intermediates string
+	// Password opens what is encrypted of these files. PasswordFD is the number
+	// of a file descriptor to read it from instead. Where both are empty, the
+	// terminal is asked.
+	Password   daypass.Secret
+	PasswordFD string
 
 	// Exchange flags: see exchange.RolesAnywhere.
 	RoleARN, TrustAnchorARN, ProfileARN string
@@ -45,11 +51,15 @@ func Defaults() Settings { return Settings{SessionDuration: time.Hour} }
 func (s *Settings) ProofTable() []cli.Setting {
 	return []cli.Setting{
 		{Flag: "certificate", Arg: "FILE", Into: &s.Certificate,
-			Help: "PEM file with the certificate, and perhaps its chain and key"},
+			Help: "PEM or PKCS#12 file with the certificate, and perhaps its chain and key"},
 		{Flag: "private-key", Arg: "FILE", Into: &s.PrivateKey,
-			Help: "PEM file with the key, if it is not in the certificate's file"},
+			Help: "PEM or PKCS#12 file with the key, if it is not in the certificate's file"},
 		{Flag: "intermediates", Arg: "FILE", Into: &s.Intermediates,
-			Help: "PEM file with the certificates between the leaf and the trust anchor"},
+			Help: "PEM or PKCS#12 file with the certificates between the leaf and the trust anchor"},
+		{Flag: "password-fd", Arg: "N", Into: &s.PasswordFD,
+			Help: "read the password of encrypted files from this file descriptor, its first line"},
+		{Flag: "password", Arg: "TEXT", Into: (*secret)(&s.Password),
+			Help: "the password itself; on a command line everybody on this machine can read it"},
 	}
 }
 
@@ -138,6 +148,7 @@ func (s *Settings) Keys(log *slog.Logger) *proof.KeyFiles {
 		Certificate:   s.Certificate,
 		PrivateKey:    s.PrivateKey,
 		Intermediates: s.Intermediates,
+		Password:      s.password(),
 		Log:           log,
 	}
 }

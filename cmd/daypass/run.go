@@ -129,7 +129,8 @@ func environment(ctx context.Context, src daypass.Source, variables bool, log *s
 	), func() { _ = server.Close() }, nil
 }
 
-// strays are variables by which SDKs find credentials, or which.
+// strays are variables by which SDKs find credentials, or which, and our own
+// secret.
 func strays() []string {
 	return []string{
 		"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN",
@@ -137,6 +138,7 @@ func strays() []string {
 		"AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME", "AWS_WEB_IDENTITY_TOKEN_FILE",
 		"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
 		"AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+		"DAYPASS_PASSWORD", // of the key, which is not the command's
 	}
 }
 

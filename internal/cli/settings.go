@@ -20,8 +20,9 @@ type Setting struct {
 	Short string // one letter; empty: none
 	Arg   string // stands for the value in help, as "ARN"
 	Help  string // one line, lower case, no full stop
-	// Into receives the value: a *string, *bool or *time.Duration (seconds, or
-	// as "90m"). What it holds when the setting is bound is the default.
+	// Into receives the value: a *string, *bool, *time.Duration (seconds, or as
+	// "90m") or any pflag.Value. What it holds when the setting is bound is the
+	// default.
 	Into any
 	Also []string // further variables, in order
 }
@@ -118,6 +119,8 @@ func value(s Setting) pflag.Value {
 		return yes{into}
 	case *time.Duration:
 		return duration{into, s.Arg}
+	case pflag.Value:
+		return into
 	}
 	panic(fmt.Sprintf("setting %v: cannot fill a %T", s.Names(), s.Into))
 }
