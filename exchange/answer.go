@@ -24,14 +24,17 @@ const (
 // A session is what is read of a success.
 type session struct {
 	CredentialSet []struct {
-		Credentials struct {
-			AccessKeyID     string `json:"accessKeyId"`
-			SecretAccessKey string `json:"secretAccessKey"`
-			SessionToken    string `json:"sessionToken"`
-			Expiration      string `json:"expiration"`
-		} `json:"credentials"`
+		Credentials      keys    `json:"credentials"`
 		PackedPolicySize float64 `json:"packedPolicySize"`
 	} `json:"credentialSet"`
+}
+
+// keys are credentials as AWS writes them, in JSON or XML.
+type keys struct {
+	AccessKeyID     string `json:"accessKeyId" xml:"AccessKeyId"`
+	SecretAccessKey string `json:"secretAccessKey" xml:"SecretAccessKey"`
+	SessionToken    string `json:"sessionToken" xml:"SessionToken"`
+	Expiration      string `json:"expiration" xml:"Expiration"`
 }
 
 // credentials reads the answer; now stands in for AWS's clock where AWS does
@@ -52,7 +55,17 @@ func (a *answer) credentials(role arn, now time.Time) (daypass.Credentials, erro
 		return none, a.invalid("the answer holds no credentials")
 	}
 	first := s.CredentialSet[0]
-	got := first.Credentials
+	if first.PackedPolicySize > 100 {
+		e := a.made(codePacked, fmt.Sprintf("session policies and tags take %.0f %% of what fits", first.PackedPolicySize))
+		e.Hint = "shorten the profile's session policy, or let the profile map fewer certificate fields to tags"
+		return none, e
+	}
+	return a.issued(first.Credentials, role, now)
+}
+
+// issued makes credentials of what AWS wrote.
+func (a *answer) issued(got keys, role arn, now time.Time) (daypass.Credentials, error) {
+	none := daypass.Credentials{}
 	for _, field := range []struct{ name, value string }{
 		{"accessKeyId", got.AccessKeyID}, {"secretAccessKey", got.SecretAccessKey},
 		{"sessionToken", got.SessionToken}, {"expiration", got.Expiration},
@@ -60,11 +73,6 @@ func (a *answer) credentials(role arn, now time.Time) (daypass.Credentials, erro
 		if !visible(field.value, maxAnswer) {
 			return none, a.invalid("the credentials lack %s, or it is no token", field.name)
 		}
-	}
-	if first.PackedPolicySize > 100 {
-		e := a.made(codePacked, fmt.Sprintf("session policies and tags take %.0f %% of what fits", first.PackedPolicySize))
-		e.Hint = "shorten the profile's session policy, or let the profile map fewer certificate fields to tags"
-		return none, e
 	}
 	expires, err := time.Parse(time.RFC3339, got.Expiration)
 	if err != nil {
@@ -127,7 +135,7 @@ func (a *answer) invalid(format string, args ...any) error {
 }
 
 func (a *answer) made(code, message string) *daypass.Error {
-	e := &daypass.Error{Op: op, Code: code, Message: message, Status: a.status}
+	e := &daypass.Error{Op: a.op, Code: code, Message: message, Status: a.status}
 	if id := a.header.Get("X-Amzn-Requestid"); spelled(id, 1, 128, letters+digits+"-") {
 		e.RequestID = id
 	}

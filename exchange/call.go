@@ -32,6 +32,7 @@ const (
 
 // An answer is what came back, read to its end or to its limit.
 type answer struct {
+	op     string
 	status int
 	header http.Header
 	body   []byte
@@ -55,15 +56,20 @@ func (c *call) send(ctx context.Context, key *proof.Key, at time.Time) (*answer,
 	if err := signer.Sign(r, c.body, at); err != nil {
 		return nil, fmt.Errorf("preparing CreateSession: %w", err)
 	}
-	response, err := c.client.Do(r)
+	return post(c.client, r, op)
+}
+
+// post sends a call of AWS's and reads the answer.
+func post(client *http.Client, r *http.Request, op string) (*answer, error) {
+	response, err := client.Do(r)
 	if err != nil {
 		if ue := (*url.Error)(nil); errors.As(err, &ue) {
 			err = ue.Err // without the URL and its long query
 		}
-		return nil, fmt.Errorf("calling CreateSession at %s: %w", r.URL.Host, err)
+		return nil, fmt.Errorf("calling %s at %s: %w", op, r.URL.Host, err)
 	}
 	defer response.Body.Close()
-	a := &answer{status: response.StatusCode, header: response.Header}
+	a := &answer{op: op, status: response.StatusCode, header: response.Header}
 	limit := int64(maxErrorAnswer)
 	if a.success() {
 		limit = maxAnswer
