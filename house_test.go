@@ -36,19 +36,24 @@ var rooms = map[string][]string{
 	"sandbox/world":       {"policy", "reason"},
 	"sandbox/sigv4":       {"sandbox/world", "reason"},
 	"sandbox/wire":        {"sandbox/world", "sandbox/sigv4", "reason"},
-	"sandbox/*":           {"sandbox/world", "sandbox/wire", "sandbox/sigv4", "policy", "reason"},
+	"sandbox/oidc":        {"sandbox/world"},
+	"sandbox/*":           {"sandbox/world", "sandbox/wire", "sandbox/sigv4", "sandbox/oidc", "policy", "reason"},
 	"sandbox":             {"sandbox/**", "policy", "reason"},
 	"sandbox/sandboxtest": {"sandbox", "sandbox/**", "policy", "reason"},
+	"kube/api/v1alpha1":   {},
+	"kube/identity":       {"kube/api/v1alpha1"},
+	"kube/inject":         {"kube/identity", "kube/api/v1alpha1", "config", "reason"},
 	"cmd/daypass":         {"**"},
 	"cmd/daypassctl":      {"**"},
+	"cmd/daypass-kube":    {"**"},
 	"e2e/**":              {"**"},
 }
 
 // walls are outside packages that only the named rooms may bring in.
 var walls = map[string][]string{
 	"github.com/aws/":                        {"cmd/daypassctl", "e2e/**", "sandbox/sandboxtest"},
-	"k8s.io/":                                {"kube/**", "e2e/**"},
-	"sigs.k8s.io/":                           {"kube/**", "e2e/**"},
+	"k8s.io/":                                {"kube/**", "cmd/daypass-kube", "e2e/**"},
+	"sigs.k8s.io/":                           {"kube/**", "cmd/daypass-kube", "e2e/**"},
 	"github.com/prometheus/":                 {"kube/**"},
 	"google.golang.org/grpc":                 {"kube/**"},
 	"github.com/google/go-containerregistry": {"e2e/**"},
