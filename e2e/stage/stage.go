@@ -53,55 +53,75 @@ accounts:
           q3.txt: third quarter
 `
 
-// A Stage is one sandbox with files around it, until the test ends.
-type Stage struct {
-	*sandboxtest.Sandbox
-	// Dir holds tls.crt, tls.key and ca.pem.
+// Files are a CA, a certificate of it, and a world that trusts both, in a
+// folder.
+type Files struct {
+	// Dir holds tls.crt, tls.key, ca.pem and world.yaml.
 	Dir string
 	CA  pki.CA
 }
 
-// Start sets a stage whose sessions live for life (zero: as AWS), with keys of
-// a kind that pki knows.
-func Start(t testing.TB, life time.Duration, kind string) *Stage {
+// Make writes the files of a world whose sessions live for life (zero: as
+// AWS), with keys of a kind that pki knows.
+func Make(t testing.TB, life time.Duration, kind string) *Files {
 	t.Helper()
-	s := &Stage{Dir: t.TempDir()}
+	f := &Files{Dir: t.TempDir()}
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
+	issued := time.Now().Add(-time.Hour) // so that the world's clock may be set back
 	caKey, err := pki.NewKey(kind)
 	must(err)
-	s.CA, err = pki.NewCA(caKey, pkix.Name{CommonName: "Stage CA"}, 24*time.Hour, time.Now())
+	f.CA, err = pki.NewCA(caKey, pkix.Name{CommonName: "Stage CA"}, 24*time.Hour, issued)
 	must(err)
 	key, err := pki.NewKey(kind)
 	must(err)
-	leaf, err := s.CA.Issue(pki.Leaf{Subject: pkix.Name{CommonName: "reports"}, PublicKey: key.Public(), Lifetime: 12 * time.Hour}, time.Now())
+	leaf, err := f.CA.Issue(pki.Leaf{Subject: pkix.Name{CommonName: "reports"}, PublicKey: key.Public(), Lifetime: 12 * time.Hour}, issued)
 	must(err)
 	keyPEM, err := pki.EncodeKey(key)
 	must(err)
-	must(os.WriteFile(s.File("ca.pem"), pki.EncodeCertificate(s.CA.Certificate), 0o600))
-	must(os.WriteFile(s.File("tls.crt"), pki.EncodeCertificate(leaf), 0o600))
-	must(os.WriteFile(s.File("tls.key"), keyPEM, 0o600))
-	text := strings.Replace(worldText, "CA}", s.File("ca.pem")+"}", 1)
 	sessions := ""
 	if life > 0 {
 		sessions = "sessions: {life: " + life.String() + "}"
 	}
-	s.Sandbox = sandboxtest.Start(t, strings.Replace(text, "SESSIONS", sessions, 1))
-	return s
+	world := strings.NewReplacer("SESSIONS", sessions, "CA}", f.File("ca.pem")+"}").Replace(worldText)
+	for name, text := range map[string][]byte{
+		"ca.pem": pki.EncodeCertificate(f.CA.Certificate), "tls.crt": pki.EncodeCertificate(leaf), "tls.key": keyPEM,
+		"world.yaml": []byte(world),
+	} {
+		must(os.WriteFile(f.File(name), text, 0o600))
+	}
+	return f
 }
 
-// File is a path in the stage's folder.
-func (s *Stage) File(name string) string { return filepath.Join(s.Dir, name) }
+// A Stage is one sandbox with files around it, until the test ends.
+type Stage struct {
+	*sandboxtest.Sandbox
+	*Files
+}
 
-// Settings configure daypass by environment alone, for this stage.
-func (s *Stage) Settings() []string {
+// Start sets a stage; life and kind are as for Make.
+func Start(t testing.TB, life time.Duration, kind string) *Stage {
+	t.Helper()
+	files := Make(t, life, kind)
+	world, err := os.ReadFile(files.File("world.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Stage{Sandbox: sandboxtest.Start(t, string(world)), Files: files}
+}
+
+// File is a path in the folder.
+func (f *Files) File(name string) string { return filepath.Join(f.Dir, name) }
+
+// Settings configure daypass by environment alone, for these files.
+func (f *Files) Settings() []string {
 	return []string{
-		"DAYPASS_CERTIFICATE=" + s.File("tls.crt"),
-		"DAYPASS_PRIVATE_KEY=" + s.File("tls.key"),
+		"DAYPASS_CERTIFICATE=" + f.File("tls.crt"),
+		"DAYPASS_PRIVATE_KEY=" + f.File("tls.key"),
 		"DAYPASS_TRUST_ANCHOR_ARN=" + AnchorARN,
 		"DAYPASS_PROFILE_ARN=" + ProfileARN,
 		"DAYPASS_ROLE_ARN=" + RoleARN,

@@ -1,8 +1,8 @@
 // Reads one S3 object over and over, in one process, with the default chain.
-// usage: node reader.mjs BUCKET KEY [once]
+// usage: node --input-type=module --eval THIS -- BUCKET KEY [once]
 import { GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
 
-const [bucket, key, once] = process.argv.slice(2);
+const [bucket, key, once] = process.argv.slice(1);
 const s3 = new S3Client({});
 let ended = false;
 process.stdin.on("end", () => { ended = true; }).resume();

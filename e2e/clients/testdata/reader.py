@@ -1,4 +1,4 @@
-"""Reads one S3 object once with the default chain: reader.py BUCKET KEY"""
+"""Reads one S3 object once with the default chain: python3 -c THIS BUCKET KEY"""
 import sys
 
 import boto3
