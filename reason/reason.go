@@ -21,7 +21,7 @@ type Reason struct {
 func All() []Reason {
 	var all []Reason
 	for _, rows := range [][]Reason{
-		certificates(), sessions(), signatures(), policies(), services(), storage(), clients(),
+		certificates(), sessions(), signatures(), policies(), services(), webIdentity(), storage(), clients(),
 	} {
 		all = append(all, rows...)
 	}

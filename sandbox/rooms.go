@@ -23,7 +23,7 @@ type room struct {
 // rooms are the services that are built, by the name in the credential scope.
 func rooms() map[string]room {
 	return map[string]room{
-		"sts": {sts.Service{}, sigv4.Query, sts.Namespace},
+		"sts": {&sts.Service{}, sigv4.Query, sts.Namespace},
 		"iam": {iam.Service{}, sigv4.Query, iam.Namespace},
 
 		"rolesanywhere": {rolesanywhere.Service{}, sigv4.RESTJSON, ""},

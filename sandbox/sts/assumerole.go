@@ -32,6 +32,13 @@ type credentials struct {
 	Expiration      string
 }
 
+func viewCredentials(got *world.Issued) credentials {
+	return credentials{
+		AccessKeyID: got.AccessKeyID, SecretAccessKey: got.Secret,
+		SessionToken: got.Token, Expiration: wire.Timestamp(got.Expires),
+	}
+}
+
 type roleUser struct {
 	AssumedRoleID string `xml:"AssumedRoleId"`
 	Arn           string
@@ -47,10 +54,7 @@ func assumeRole(c *world.Call, form wire.Form) (any, error) {
 		return nil, err
 	}
 	return assumed{
-		Credentials: credentials{
-			AccessKeyID: got.AccessKeyID, SecretAccessKey: got.Secret,
-			SessionToken: got.Token, Expiration: wire.Timestamp(got.Expires),
-		},
+		Credentials:      viewCredentials(got),
 		AssumedRoleUser:  roleUser{got.RoleID + ":" + got.Name, got.ARN()},
 		PackedPolicySize: got.PackedPolicySize,
 		SessionTokenSize: len(got.Token),
@@ -73,13 +77,8 @@ func parseAssume(c *world.Call, form wire.Form) (*world.Assume, error) {
 	}
 	var v wire.Validation
 	validateNames(&v, form)
-	seconds, given, err := form.Int("DurationSeconds")
-	if err != nil {
+	if err := readDuration(&v, form, ask); err != nil {
 		return nil, err
-	}
-	if given {
-		v.Range("durationSeconds", seconds, 900, 43200)
-		ask.Duration = time.Duration(seconds) * time.Second
 	}
 	tags, duplicate := v.Tags(form.Members("Tags"))
 	ask.Tags = tags
@@ -99,6 +98,15 @@ func parseAssume(c *world.Call, form wire.Form) (*world.Assume, error) {
 		ask.Context["sts:ExternalId"] = policy.Values{List: []string{id}}
 	}
 	return ask, readPolicies(form, ask)
+}
+
+func readDuration(v *wire.Validation, form wire.Form, ask *world.Assume) error {
+	seconds, given, err := form.Int("DurationSeconds")
+	if given && err == nil {
+		v.Range("durationSeconds", seconds, 900, 43200)
+		ask.Duration = time.Duration(seconds) * time.Second
+	}
+	return err
 }
 
 func validateNames(v *wire.Validation, form wire.Form) {

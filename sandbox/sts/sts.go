@@ -1,11 +1,13 @@
 // Package sts is the sandbox's Security Token Service: GetCallerIdentity,
-// AssumeRole and GetAccessKeyInfo. Everything else answers NotImplemented.
+// AssumeRole, AssumeRoleWithWebIdentity and GetAccessKeyInfo. Everything else
+// answers NotImplemented.
 package sts
 
 import (
 	"net/http"
 
 	"daypass.dev/policy"
+	"daypass.dev/sandbox/oidc"
 	"daypass.dev/sandbox/wire"
 	"daypass.dev/sandbox/world"
 )
@@ -13,11 +15,12 @@ import (
 // Namespace is the xmlns of the service's answers.
 const Namespace = "https://sts.amazonaws.com/doc/2011-06-15/"
 
-// Service answers the calls of sts.
-type Service struct{}
+// Service answers the calls of sts. Its zero value is ready; it keeps the keys
+// of issuers.
+type Service struct{ issuers oidc.Issuers }
 
 // Serve answers one call.
-func (Service) Serve(c *world.Call, w http.ResponseWriter, r *http.Request, body []byte) error {
+func (s *Service) Serve(c *world.Call, w http.ResponseWriter, r *http.Request, body []byte) error {
 	form, err := wire.ParseForm(r, body)
 	if err != nil {
 		return err
@@ -28,6 +31,8 @@ func (Service) Serve(c *world.Call, w http.ResponseWriter, r *http.Request, body
 		result = callerIdentity(c.Caller)
 	case "AssumeRole":
 		result, err = assumeRole(c, form)
+	case "AssumeRoleWithWebIdentity":
+		result, err = s.assumeWithWebIdentity(c, r.Context(), form)
 	case "GetAccessKeyInfo":
 		result, err = accessKeyInfo(form)
 	default:

@@ -211,12 +211,12 @@ func TestNotBuilt(t *testing.T) {
 	}))
 	refused(t, s, err, "NotImplemented", "AssumeRole", "operation-not-built")
 	// Without a signature, as the SDK sends it.
-	answer, err := s.Client().Post(s.URL+"/", "application/x-www-form-urlencoded", bytes.NewBufferString("Action=AssumeRoleWithWebIdentity&Version=2011-06-15"))
+	answer, err := s.Client().Post(s.URL+"/", "application/x-www-form-urlencoded", bytes.NewBufferString("Action=AssumeRoleWithSAML&Version=2011-06-15"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusNotImplemented {
-		t.Errorf("AssumeRoleWithWebIdentity answered %d", answer.StatusCode)
+		t.Errorf("AssumeRoleWithSAML answered %d", answer.StatusCode)
 	}
 }

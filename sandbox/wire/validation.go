@@ -36,6 +36,18 @@ func (v *Validation) Length(field, value string, min, max int) {
 	}
 }
 
+// SecretLength is Length for what must not be shown.
+func (v *Validation) SecretLength(field, value string, min, max int) {
+	n := utf8.RuneCountInString(value)
+	switch {
+	case value == "":
+	case n < min:
+		v.addf("Value at '%s' failed to satisfy constraint: Member must have length greater than or equal to %d", field, min)
+	case n > max:
+		v.addf("Value at '%s' failed to satisfy constraint: Member must have length less than or equal to %d", field, max)
+	}
+}
+
 // Pattern complains of a value that is given and does not match as a whole;
 // shown is the pattern as AWS writes it.
 func (v *Validation) Pattern(field, value string, pattern *regexp.Regexp, shown string) {
