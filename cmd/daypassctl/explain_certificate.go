@@ -1,0 +1,147 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"daypass.dev/pki"
+	"daypass.dev/policy"
+	"daypass.dev/reason"
+)
+
+// certificateOrder is the order in which the sandbox looks at what pki finds
+// wrong, so that both name the same where several things are. AWS's own is not
+// documented.
+func certificateOrder() []string {
+	return []string{
+		"chain-depth", "leaf-key-type", "leaf-key-size",
+		"anchor-bundle", "anchor-bundle-size",
+		"leaf-is-anchor", "leaf-version", "leaf-ca", "leaf-key-usage", "leaf-signature-algorithm",
+		"leaf-subject-empty", "leaf-serial", "leaf-not-yet-valid", "leaf-expired",
+		"chain-issuer-missing", "chain-signature", "ca-version", "ca-basic-constraints", "ca-key-usage",
+		"ca-signature-algorithm", "ca-key-type", "ca-path-length", "ca-not-yet-valid", "ca-expired",
+		"chain-critical-extension", "ca-name-constraints",
+	}
+}
+
+func (x *examination) examineCertificate() {
+	findings := pki.Check(x.evidence, x.now)
+	counts := map[pki.Verdict]int{}
+	var told []pki.Finding
+	for _, f := range findings {
+		counts[f.Verdict]++
+		if f.Verdict == pki.Fail || f.Verdict == pki.Warn {
+			told = append(told, f)
+		}
+	}
+	slices.SortStableFunc(told, func(a, b pki.Finding) int { return rank(a) - rank(b) })
+	if counts[pki.Fail] == 0 {
+		x.pass(stepCertificate, "%d rules of Roles Anywhere hold, %d warn", counts[pki.Pass], counts[pki.Warn])
+	}
+	for _, f := range told {
+		x.add(explainedStep{Step: stepCertificate, Verdict: f.Verdict, Reason: f.Rule, Detail: f.On + ": " + f.Detail, Mend: f.Mend})
+	}
+	x.NotSeen = append(x.NotSeen, "whether the trust anchor is enabled, and its revocation lists")
+	if x.anchorFile == "" {
+		x.NotSeen = append(x.NotSeen, "whether the trust anchor vouches for the leaf (--trust-anchor-file)")
+	}
+}
+
+// rank puts failures before warnings, in the order of the sandbox.
+func rank(f pki.Finding) int {
+	order := certificateOrder()
+	if f.Verdict != pki.Fail {
+		return len(order) + 1
+	}
+	if i := slices.Index(order, f.Rule); i >= 0 {
+		return i
+	}
+	return len(order)
+}
+
+// examineProfile holds the request against the profile and settles the
+// session that results.
+func (x *examination) examineProfile() {
+	if x.profile == nil {
+		x.NotSeen = append(x.NotSeen, "the profile (--profile): the default attribute mapping is taken")
+	} else if slug, detail := x.profileFault(); slug != "" {
+		x.fail(stepProfile, slug, "%s", detail)
+	} else {
+		x.pass(stepProfile, "%s lists the role and is enabled", pki.Printable(x.profile.Name))
+	}
+	s := pki.SessionOf(x.evidence.Leaf)
+	unfit := slices.ContainsFunc(s.Dropped, func(t pki.Tag) bool { return t.Key == "x509Subject/CN" })
+	if n := utf8.RuneCountInString(s.SourceIdentity); unfit || n > 64 {
+		x.fail(stepSession, "source-identity", "the common name would have to be the source identity %s", pki.Printable(s.SourceIdentity))
+	}
+	s = s.Mapped(x.profile.mappings())
+	if x.sessionName != "" {
+		s.Name = x.sessionName
+	}
+	x.caller = &claimant{
+		principal: policy.Principal{Kind: policy.Service, Name: "rolesanywhere.amazonaws.com"},
+		action:    "sts:AssumeRole", session: s, context: x.anywhereContext(s),
+	}
+	x.tellSession()
+}
+
+// profileFault follows the order of the sandbox.
+func (x *examination) profileFault() (slug, detail string) {
+	p, anchor := x.profile, anchorARNForm.FindStringSubmatch(x.anchorARN)
+	part := strings.Split(p.ARN, ":")
+	switch {
+	case anchor != nil && len(part) > 4 && (part[3] != anchor[1] || part[4] != anchor[2]):
+		return "profile-elsewhere", "the profile is " + p.ARN + ", the trust anchor " + x.anchorARN
+	case p.Enabled != nil && !*p.Enabled:
+		return "profile-disabled", "the profile " + p.Name + " is disabled"
+	case !slices.Contains(p.Roles, x.role.ARN):
+		return "profile-role", x.role.ARN + " is not among the profile's roles: " + strings.Join(p.Roles, ", ")
+	case x.sessionName != "" && !p.AcceptSessionName:
+		return "profile-session-name", "the profile " + p.Name + " has acceptRoleSessionName false"
+	case anchor != nil && x.account != anchor[2]:
+		return "role-elsewhere", "the role is in account " + x.account + ", the trust anchor in " + anchor[2]
+	}
+	if p.RequireInstanceProperties {
+		row, _ := reason.Lookup("profile-properties")
+		x.add(explainedStep{Step: stepProfile, Verdict: pki.Warn, Reason: row.Slug, Detail: "the profile wants instanceProperties to be sent", Mend: row.Mend})
+	}
+	return "", ""
+}
+
+// anywhereContext are the keys that Roles Anywhere adds when it assumes a role:
+// its tags are also the principal's.
+func (x *examination) anywhereContext(s pki.Session) policy.Context {
+	var ctx policy.Context
+	if m := anchorARNForm.FindStringSubmatch(x.anchorARN); m != nil {
+		ctx.Set("aws:SourceArn", x.anchorARN)
+		ctx.Set("aws:SourceAccount", m[2])
+		ctx.Set("aws:RequestedRegion", m[1])
+	}
+	if x.profile != nil {
+		ctx.Set("sts:DurationSeconds", fmt.Sprint(int(x.profile.duration()/time.Second)))
+	}
+	for _, t := range s.Tags {
+		ctx.Set("aws:PrincipalTag/"+t.Key, t.Value)
+	}
+	ctx.Set("aws:PrincipalIsAWSService", "true")
+	ctx.Set("aws:PrincipalServiceName", "rolesanywhere.amazonaws.com")
+	return ctx
+}
+
+// tellSession keeps what session results.
+func (x *examination) tellSession() {
+	s := x.caller.session
+	x.Session = &explainedSession{Session: s, Role: x.role.ARN, Transitive: x.caller.transitive}
+	name := s.Name
+	if name == "" {
+		name = "chosen by the client (--role-session-name)"
+	}
+	source := "none"
+	if s.SourceIdentity != "" {
+		source = pki.Printable(s.SourceIdentity)
+	}
+	x.pass(stepSession, "name %s, source identity %s, %d tags", name, source, len(s.Tags))
+}

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"daypass.dev/pki"
+	"daypass.dev/policy"
+)
+
+// An explainedDecision is what policies said to one action.
+type explainedDecision struct {
+	Action    string   `json:"action"`
+	Resource  string   `json:"resource"`
+	Allowed   bool     `json:"allowed"`
+	Layer     string   `json:"layer"`
+	Policy    string   `json:"policy,omitempty"` // its file
+	Sid       string   `json:"sid,omitempty"`
+	Statement int      `json:"statement,omitempty"` // counted from 1
+	Line      int      `json:"line,omitempty"`
+	Missing   []string `json:"missing,omitempty"` // condition keys
+	Message   string   `json:"message,omitempty"` // AWS's words
+}
+
+// examineTrust asks the trust policy for each action that the assumption
+// needs, and holds the session's life against the role's.
+func (x *examination) examineTrust() {
+	actions := []string{x.caller.action}
+	if len(x.caller.session.Tags) > 0 {
+		actions = append(actions, "sts:TagSession")
+	}
+	if x.caller.session.SourceIdentity != "" {
+		actions = append(actions, "sts:SetSourceIdentity")
+	}
+	for _, action := range actions {
+		d := policy.Evaluate(policy.Request{
+			Principal: x.caller.principal, Action: action, Resource: x.role.ARN,
+			ResourceAccount: x.account, Context: x.trustContext(),
+		}, policy.Policies{Resource: x.role.trust})
+		d.Reason = trustReason(d.Reason, action)
+		x.decided(stepTrust, explainedDecision{Action: action, Resource: x.role.ARN}, d)
+	}
+	if x.profile == nil || x.role.MaxSession == 0 {
+		return
+	}
+	if asked, most := x.profile.duration(), time.Duration(x.role.MaxSession)*time.Second; asked > most {
+		x.fail(stepSession, "duration-over-role", "the profile's sessions live %v, the role allows %v", asked, most)
+	}
+}
+
+// trustReason gives the two actions that are often forgotten in trust policies
+// reasons of their own.
+func trustReason(slug, action string) string {
+	switch {
+	case slug == "policy-action" && action == "sts:TagSession":
+		return "trust-tag-session"
+	case slug == "policy-action" && action == "sts:SetSourceIdentity":
+		return "trust-source-identity"
+	}
+	return slug
+}
+
+// decided keeps what policies said to a request.
+func (x *examination) decided(step string, asked explainedDecision, d policy.Decision) {
+	asked.Allowed, asked.Layer, asked.Missing, asked.Message = d.Allowed, string(d.Layer), d.Missing, d.Message
+	asked.Policy, asked.Sid, asked.Statement, asked.Line = d.Policy, d.Sid, d.Statement, d.Line
+	s := explainedStep{Step: step, Verdict: pki.Pass, Decision: &asked}
+	if d.Allowed {
+		s.Detail = fmt.Sprintf("allowed by statement %d of %s", d.Statement, d.Policy)
+	} else {
+		s.Verdict, s.Reason, s.Detail, s.Mend = pki.Fail, d.Reason, d.Detail, d.Change+x.perhaps(d.Missing)
+	}
+	x.add(s)
+}
+
+// perhaps names the options for keys that a real request may carry though no
+// file tells.
+func (x *examination) perhaps(missing []string) string {
+	var told []string
+	for _, key := range missing {
+		lower := strings.ToLower(key)
+		switch {
+		case (lower == "aws:sourcearn" || lower == "aws:sourceaccount") && x.anchorARN == "" && x.certificateFile != "":
+			told = append(told, "--trust-anchor-arn ARN")
+		case strings.HasPrefix(lower, "aws:principaltag/") || strings.HasPrefix(lower, "aws:requesttag/"):
+			// What the certificate or token says is all there is.
+		case lower == "sts:rolesessionname" && x.sessionName == "":
+			told = append(told, "--role-session-name NAME")
+		default:
+			told = append(told, "--context "+key+"=VALUE")
+		}
+	}
+	if told == nil {
+		return ""
+	}
+	slices.Sort(told)
+	return "; if the request does carry it, say so: " + strings.Join(slices.Compact(told), " ")
+}
+
+// trustContext are the keys of the assumption.
+func (x *examination) trustContext() policy.Context {
+	ctx := x.timeContext()
+	s := x.caller.session
+	if s.Name != "" {
+		ctx.Set("sts:RoleSessionName", s.Name)
+	}
+	if s.SourceIdentity != "" {
+		ctx.Set("sts:SourceIdentity", s.SourceIdentity)
+	}
+	for _, t := range x.role.Tags {
+		ctx.Set("aws:ResourceTag/"+t.Key, t.Value)
+		ctx.Set("iam:ResourceTag/"+t.Key, t.Value)
+	}
+	var keys []string
+	for _, t := range s.Tags {
+		ctx.Set("aws:RequestTag/"+t.Key, t.Value)
+		keys = append(keys, t.Key)
+	}
+	ctx.SetMulti("aws:TagKeys", keys...)
+	ctx.SetMulti("sts:TransitiveTagKeys", x.caller.transitive...)
+	overlay(&ctx, x.caller.context)
+	overlay(&ctx, x.given)
+	return ctx
+}
+
+// timeContext holds the keys that every request has.
+func (x *examination) timeContext() policy.Context {
+	var ctx policy.Context
+	ctx.Set("aws:CurrentTime", x.now.UTC().Format("2006-01-02T15:04:05Z"))
+	ctx.Set("aws:EpochTime", strconv.FormatInt(x.now.Unix(), 10))
+	ctx.Set("aws:SecureTransport", "true")
+	if x.account != "" {
+		ctx.Set("aws:ResourceAccount", x.account)
+	}
+	return ctx
+}
+
+// overlay sets all keys of over in ctx.
+func overlay(ctx *policy.Context, over policy.Context) {
+	for key, v := range over {
+		if v.Multi {
+			ctx.SetMulti(key, v.List...)
+		} else {
+			ctx.Set(key, v.List...)
+		}
+	}
+}
