@@ -7,7 +7,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	Main()
+	if code, ran := Main(); ran {
+		os.Exit(code)
+	}
 	// The clients mostly wait for their credentials to end: all at once.
 	flag.Parse()
 	if err := flag.Set("test.parallel", "16"); err != nil {

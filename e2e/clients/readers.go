@@ -79,17 +79,18 @@ func times(once bool) []string {
 
 const goReader = "go-reader"
 
-// Main is the reader in Go, if this process is to be one, and then ends it: a
-// process of its own, because the SDK's default chain reads the environment.
-func Main() {
+// Main is the reader in Go, if this process is to be one, and then says with
+// which code it ends: a process of its own, because the SDK's default chain
+// reads the environment.
+func Main() (code int, ran bool) {
 	if len(os.Args) < 4 || os.Args[1] != goReader {
-		return
+		return 0, false
 	}
 	if err := read(context.Background(), os.Args[2], os.Args[3], len(os.Args) > 4); err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		return 1, true
 	}
-	os.Exit(0)
+	return 0, true
 }
 
 // read reads one S3 object over and over until its input ends. Credentials
