@@ -1,0 +1,5 @@
+//go:build !soak
+
+package deliver
+
+const killings = 20
