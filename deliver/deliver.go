@@ -1,6 +1,7 @@
 // Package deliver hands credentials over to a workload in the forms that AWS
 // SDKs read: a document on standard output (Process), shell variables (Env),
-// and two local HTTP services, IMDS and Container. The services take any
+// profiles of the shared credentials file (File), and two local HTTP services,
+// IMDS and Container. The services take any
 // daypass.Source, and belong behind Guard, in a Server:
 //
 //	deliver.Server(deliver.Guard(&deliver.IMDS{Source: src, RoleARN: arn}, log), log)
