@@ -1,6 +1,6 @@
 // Package iam is the sandbox's Identity and Access Management: roles, users
-// with access keys, managed and inline policies, permissions boundaries and
-// tags. Every operation is authorized under its own action on the ARN of what
+// with access keys, managed and inline policies, permissions boundaries, OpenID
+// Connect providers and tags. Every operation is authorized under its own action on the ARN of what
 // it touches, path included, before it looks whether that exists. Everything
 // else answers NotImplemented.
 package iam
@@ -27,6 +27,7 @@ type Service struct{}
 type request struct {
 	*world.Call
 	wire.Form
+	http *http.Request
 }
 
 // operations are all that are built. A result of nil is an answer without one.
@@ -80,6 +81,17 @@ var operations = map[string]func(*request) (any, error){
 	"ListPolicyVersions":      listVersions,
 	"SetDefaultPolicyVersion": setDefaultVersion,
 	"DeletePolicyVersion":     deleteVersion,
+
+	"CreateOpenIDConnectProvider":             createOIDCProvider,
+	"GetOpenIDConnectProvider":                getOIDCProvider,
+	"ListOpenIDConnectProviders":              listOIDCProviders,
+	"DeleteOpenIDConnectProvider":             deleteOIDCProvider,
+	"UpdateOpenIDConnectProviderThumbprint":   updateThumbprints,
+	"AddClientIDToOpenIDConnectProvider":      addClientID,
+	"RemoveClientIDFromOpenIDConnectProvider": removeClientID,
+	"TagOpenIDConnectProvider":                tagOIDCProvider,
+	"UntagOpenIDConnectProvider":              untagOIDCProvider,
+	"ListOpenIDConnectProviderTags":           listOIDCProviderTags,
 }
 
 // Serve answers one call.
@@ -92,7 +104,7 @@ func (Service) Serve(c *world.Call, w http.ResponseWriter, r *http.Request, body
 	if !ok {
 		return c.NotBuilt()
 	}
-	result, err := run(&request{c, form})
+	result, err := run(&request{c, form, r})
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -69,7 +70,8 @@ func call(t *testing.T, s *sandboxtest.Sandbox, key, op string) (status int, cod
 		"RoleName": {"r"}, "UserName": {"u"}, "PolicyName": {"p"}, "PolicyArn": {"arn:aws:iam::" + home + ":policy/p"},
 		"AssumeRolePolicyDocument": {anybody}, "PolicyDocument": {listOnly}, "VersionId": {"v1"},
 		"AccessKeyId": {"AKIAIOSFODNN7EXAMPLE"}, "Status": {"Active"}, "Tags.member.1.Key": {"k"}, "Tags.member.1.Value": {"v"},
-		"TagKeys.member.1": {"k"},
+		"TagKeys.member.1": {"k"}, "Url": {"https://oidc.example.com"}, "ThumbprintList.member.1": {strings.Repeat("a", 40)},
+		"OpenIDConnectProviderArn": {"arn:aws:iam::" + home + ":oidc-provider/oidc.example.com"}, "ClientID": {"c"},
 	})
 }
 
