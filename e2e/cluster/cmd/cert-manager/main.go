@@ -9,6 +9,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -23,7 +24,9 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
+	apiextensions "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/klog/v2"
+	apiregistration "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
@@ -101,6 +104,9 @@ func runControllers(ctx context.Context, factory *controller.ContextFactory, nam
 func runInjector(ctx context.Context, factory *controller.ContextFactory, _ []string) error {
 	c, err := factory.Build()
 	if err != nil {
+		return err
+	}
+	if err := errors.Join(apiregistration.AddToScheme(c.Scheme), apiextensions.AddToScheme(c.Scheme)); err != nil {
 		return err
 	}
 	manager, err := ctrl.NewManager(c.RESTConfig, ctrl.Options{
