@@ -12,7 +12,7 @@ import (
 
 // explainOptions say what to explain: files, and what no file tells.
 type explainOptions struct {
-	certificateFile, chainFile, anchorFile              string
+	certificateFile, chainFile, anchorFile, tokenFile   string
 	trustFile, profileFile                              string
 	boundaryFile, sessionPolicyFile, resourcePolicyFile string
 	policyFiles                                         []string
@@ -36,7 +36,8 @@ whether the certificate's rules hold, which session tags, source identity and
 session name result, whether the role's trust policy lets it in, and whether
 the session may do --action. For each no it names the statement that came
 nearest, what differed, and the smallest change. It asks nobody, so that it
-cannot see whether things exist, are enabled or revoked.
+cannot see whether things exist, are enabled or revoked; the claims of a token
+are read and not verified.
 
 --trust-policy also takes what aws iam get-role prints, --profile what
 aws rolesanywhere get-profile prints. The exit code is 3 if the answer is no.`,
@@ -44,6 +45,7 @@ aws rolesanywhere get-profile prints. The exit code is 3 if the answer is no.`,
   daypassctl explain --certificate tls.crt --trust-anchor-file ca.pem --trust-policy trust.json
   daypassctl explain --certificate tls.crt --trust-anchor-file ca.pem --trust-policy trust.json \
     --profile profile.json --policy list.json --action s3:ListAllMyBuckets
+  daypassctl explain --web-identity-token-file token --trust-policy trust.json
   daypassctl explain --policy read.json --action s3:GetObject --resource arn:aws:s3:::reports/q3 \
     --context aws:SourceIp=192.0.2.7 -o json`,
 		Args: cobra.MaximumNArgs(1),
@@ -84,6 +86,7 @@ func (o *explainOptions) settings() []cli.Setting {
 		{Flag: "intermediates", Arg: "FILE", Into: &o.chainFile, Help: "PEM certificates between the leaf and the trust anchor"},
 		{Flag: "trust-anchor-file", Arg: "FILE", Into: &o.anchorFile, Help: "PEM file with the certificates of the trust anchor"},
 		{Flag: "trust-anchor-arn", Arg: "ARN", Into: &o.anchorARN, Help: "the trust anchor, for aws:SourceArn and aws:SourceAccount"},
+		{Flag: "web-identity-token-file", Arg: "FILE", Into: &o.tokenFile, Help: "an OIDC token in place of a certificate; its claims are not verified"},
 		{Flag: "trust-policy", Arg: "FILE", Into: &o.trustFile, Help: "the role's trust policy, or the role as get-role prints it"},
 		{Flag: "profile", Arg: "FILE", Into: &o.profileFile, Help: "the profile as get-profile prints it; without, one with the default attribute mapping"},
 		{Flag: "role-arn", Arg: "ARN", Into: &o.roleARN, Help: "the role, where no file tells"},
@@ -98,7 +101,7 @@ func (o *explainOptions) settings() []cli.Setting {
 
 // nothing tells that no file is given.
 func (o *explainOptions) nothing() bool {
-	return o.certificateFile+o.chainFile+o.anchorFile+o.trustFile+o.profileFile == "" &&
+	return o.certificateFile+o.chainFile+o.anchorFile+o.tokenFile+o.trustFile+o.profileFile == "" &&
 		o.boundaryFile+o.sessionPolicyFile+o.resourcePolicyFile+o.action == "" && len(o.policyFiles) == 0
 }
 

@@ -100,5 +100,6 @@ func (x *examination) sessionContext(p policy.Principal) policy.Context {
 	}
 	ctx.Set("aws:TokenIssueTime", x.now.UTC().Format(time.RFC3339))
 	ctx.Set("aws:MultiFactorAuthPresent", "false")
+	overlay(&ctx, x.caller.lasting)
 	return ctx
 }

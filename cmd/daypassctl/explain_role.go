@@ -55,8 +55,8 @@ func (x *examination) settleRole() error {
 	return nil
 }
 
-// accountOfFiles is the account of the trust anchor or the profile; empty if
-// none is told.
+// accountOfFiles is the account of the trust anchor, of the profile, or of the
+// identity provider that the trust policy names; empty if none is told.
 func (x *examination) accountOfFiles() string {
 	if m := anchorARNForm.FindStringSubmatch(x.anchorARN); m != nil {
 		return m[2]
@@ -64,6 +64,11 @@ func (x *examination) accountOfFiles() string {
 	if x.profile != nil {
 		if part := strings.Split(x.profile.ARN, ":"); len(part) > 4 {
 			return part[4]
+		}
+	}
+	if x.role.trust != nil {
+		if m := providerARN.FindStringSubmatch(x.role.trust.Document.Text); m != nil {
+			return m[1]
 		}
 	}
 	return ""

@@ -29,6 +29,7 @@ type explanation struct {
 // The steps, in their order.
 const (
 	stepCertificate = "certificate"
+	stepToken       = "token"
 	stepProfile     = "profile"
 	stepSession     = "session"
 	stepTrust       = "trust policy"
@@ -73,6 +74,7 @@ type claimant struct {
 	session    pki.Session
 	transitive []string
 	context    policy.Context // further keys of the trust policy's evaluation
+	lasting    policy.Context // further keys of its session
 }
 
 func (o *explainOptions) explain(now time.Time) (explanation, error) {
@@ -83,9 +85,16 @@ func (o *explainOptions) explain(now time.Time) (explanation, error) {
 	if err := x.read(); err != nil {
 		return explanation{}, err
 	}
-	if x.certificateFile != "" {
+	switch {
+	case x.certificateFile != "":
 		x.examineCertificate()
 		x.examineProfile()
+	case x.tokenFile != "":
+		if err := x.examineToken(); err != nil {
+			return explanation{}, err
+		}
+	}
+	if x.caller != nil {
 		x.examineTrust()
 	}
 	if x.action != "" {
@@ -99,10 +108,13 @@ func (o *explainOptions) explain(now time.Time) (explanation, error) {
 
 // check refuses options that make no question together.
 func (x *examination) check() error {
+	asks := x.certificateFile+x.tokenFile != ""
 	switch {
-	case x.trustFile != "" && x.certificateFile == "":
-		return cli.Usagef("give --certificate", "--trust-policy: nobody is there who asks")
-	case x.certificateFile != "" && x.trustFile == "":
+	case x.certificateFile != "" && x.tokenFile != "":
+		return cli.Usagef("explain one after the other", "--certificate and --web-identity-token-file are two callers")
+	case x.trustFile != "" && !asks:
+		return cli.Usagef("give --certificate or --web-identity-token-file", "--trust-policy: nobody is there who asks")
+	case asks && x.trustFile == "":
 		return cli.Usagef("give --trust-policy; whether a certificate is sound by itself, daypass check tells", "there is no trust policy that could let the caller in")
 	case x.certificateFile == "" && x.chainFile+x.anchorFile+x.profileFile != "":
 		return cli.Usagef("give --certificate", "--intermediates, --trust-anchor-file and --profile belong to a certificate")

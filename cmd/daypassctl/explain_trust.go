@@ -77,19 +77,19 @@ func (x *examination) decided(step string, asked explainedDecision, d policy.Dec
 }
 
 // perhaps names the options for keys that a real request may carry though no
-// file tells.
+// file tells. What a certificate or token does not say, it does not.
 func (x *examination) perhaps(missing []string) string {
 	var told []string
+	service, _, _ := strings.Cut(strings.ToLower(x.action), ":")
 	for _, key := range missing {
 		lower := strings.ToLower(key)
 		switch {
-		case (lower == "aws:sourcearn" || lower == "aws:sourceaccount") && x.anchorARN == "" && x.certificateFile != "":
+		case (lower == "aws:sourcearn" || lower == "aws:sourceaccount") && x.certificateFile != "":
 			told = append(told, "--trust-anchor-arn ARN")
-		case strings.HasPrefix(lower, "aws:principaltag/") || strings.HasPrefix(lower, "aws:requesttag/"):
-			// What the certificate or token says is all there is.
-		case lower == "sts:rolesessionname" && x.sessionName == "":
+		case lower == "sts:rolesessionname":
 			told = append(told, "--role-session-name NAME")
-		default:
+		case strings.HasPrefix(lower, "aws:principaltag/") && x.caller != nil, strings.HasPrefix(lower, "aws:requesttag/"):
+		case strings.HasPrefix(lower, "aws:"), strings.HasPrefix(lower, service+":"):
 			told = append(told, "--context "+key+"=VALUE")
 		}
 	}
