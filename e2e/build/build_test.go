@@ -1,0 +1,87 @@
+package build
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// module is a module with one program that prints text.
+func module(t *testing.T, dir, text string) Program {
+	t.Helper()
+	for name, content := range map[string]string{
+		"go.mod":            "module example.com/said\n\ngo 1.26\n",
+		"go.sum":            "",
+		"cmd/said/main.go":  "package main\n\nimport \"fmt\"\n\nfunc main() { fmt.Print(" + text + ") }\n",
+		"cmd/other/main.go": "package main\n\nfunc main() {}\n",
+	} {
+		file := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return Program{Name: "said", Module: dir, Package: "./cmd/said"}
+}
+
+func TestAProgramIsBuiltOnceForItsSources(t *testing.T) {
+	var log bytes.Buffer
+	c, dir := &Cache{Dir: t.TempDir(), Log: &log}, t.TempDir()
+	build := func(text string) string {
+		t.Helper()
+		file, err := c.Build(t.Context(), module(t, dir, text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	first := build(`"one"`)
+	if out, err := exec.Command(first).Output(); err != nil || string(out) != "one" {
+		t.Fatalf("it prints %q, %v", out, err)
+	}
+	if again := build(`"one"`); again != first || strings.Count(log.String(), "built said") != 1 {
+		t.Errorf("unchanged sources were built again: %s", log.String())
+	}
+	second := build(`"two"`)
+	if out, err := exec.Command(second).Output(); err != nil || string(out) != "two" {
+		t.Errorf("with new sources it prints %q, %v", out, err)
+	}
+	if err := os.Chtimes(filepath.Dir(first), time.Time{}, time.Now().Add(-time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	build(`"three"`)
+	if _, err := os.Stat(first); err == nil {
+		t.Error("the third build did not drive out the first")
+	}
+	if _, err := os.Stat(second); err != nil {
+		t.Error("the third build drove out the second")
+	}
+}
+
+func TestABuildThatFailsSaysWhyAndLeavesNothing(t *testing.T) {
+	c := &Cache{Dir: t.TempDir()}
+	_, err := c.Build(t.Context(), module(t, t.TempDir(), "nothing"))
+	if err == nil || !strings.Contains(err.Error(), "building said") || !strings.Contains(err.Error(), "undefined: nothing") {
+		t.Errorf("the error is %v", err)
+	}
+	if found, err := filepath.Glob(filepath.Join(c.Dir, "bin", "*", "*")); err != nil || len(found) > 0 {
+		t.Errorf("left %v, %v", found, err)
+	}
+}
+
+func TestMissingPackagesAreNamedToThoseWhoCannotInstall(t *testing.T) {
+	t.Setenv("PATH", t.TempDir()) // no apt-get
+	err := (&Cache{}).Debian(t.Context(), map[string]string{"/no/such/a": "pkg-a", "/no/such/b": "pkg-b", "/": "base-files"})
+	if err == nil || !strings.Contains(err.Error(), "pkg-a pkg-b;") || strings.Contains(err.Error(), "base-files") {
+		t.Errorf("the error is %v", err)
+	}
+	if err := (&Cache{}).Debian(t.Context(), map[string]string{"/": "base-files"}); err != nil {
+		t.Errorf("with nothing missing: %v", err)
+	}
+}
