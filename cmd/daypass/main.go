@@ -19,6 +19,6 @@ func root() *cobra.Command {
 Anywhere, and hands them to AWS SDKs: for one program credential-process or
 run, for everything on this machine serve.`,
 	}
-	c.AddCommand(credentialProcess(), serve(), run(), env(), ready(), checkCommand(), version())
+	c.AddCommand(credentialProcess(), serve(), run(), env(), ready(), updateCommand(), checkCommand(), version())
 	return c
 }

@@ -58,6 +58,12 @@ func TestScripts(t *testing.T) {
 					"http":      s.http,
 					"planted":   s.planted,
 					"signal":    signalAll,
+
+					"aws":         s.awsCLI,
+					"mode":        mode,
+					"socket":      s.socket,
+					"notified":    s.heard,
+					"awaitchange": awaitChange,
 				},
 				Condition:          condition,
 				RequireUniqueNames: true,

@@ -32,6 +32,8 @@ type stage struct {
 	aws *sandboxtest.Sandbox
 	// token is the last IMDSv2 session token that http got.
 	token string
+	// notified is where a service tells how it is.
+	notified *net.UnixConn
 }
 
 // setup makes a CA and a leaf for the script, finds a free port, and lends it
