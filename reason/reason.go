@@ -21,7 +21,7 @@ type Reason struct {
 func All() []Reason {
 	var all []Reason
 	for _, rows := range [][]Reason{
-		certificates(), sessions(), signatures(), policies(), services(), webIdentity(), storage(), clients(),
+		certificates(), sessions(), signatures(), policies(), services(), webIdentity(), storage(), clients(), kubernetes(),
 	} {
 		all = append(all, rows...)
 	}
