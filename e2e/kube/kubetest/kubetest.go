@@ -15,19 +15,25 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"daypass.dev/e2e/kube"
+	"daypass.dev/e2e/peers"
 )
 
-// Need skips the test unless the run has asked for a cluster.
+// Need skips the test unless the run has asked for a cluster and may have one:
+// as root on Linux.
 func Need(t testing.TB) {
 	t.Helper()
 	if os.Getenv("DAYPASS_CLUSTER") != "1" {
 		t.Skip("skipped without a cluster: DAYPASS_CLUSTER=1 starts one (as root on Linux; the first time takes minutes)")
+	}
+	if runtime.GOOS != "linux" || os.Geteuid() != 0 {
+		peers.Need(t, "cluster", fmt.Errorf("it needs root on Linux: %w", peers.ErrAbsent))
 	}
 }
 
