@@ -71,7 +71,9 @@ type Identity struct {
 	// Token is what the ServiceAccount or pod wants of its tokens.
 	Token Token
 
-	session string // template, in which {pod} alone is left
+	// Session is the association's template of session names, in which {pod}
+	// alone is left to fill in; empty: it chose none, and the pod's name is taken.
+	Session string
 }
 
 // Role is the role whose credentials the pod gets in the end; empty if nothing

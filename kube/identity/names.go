@@ -13,20 +13,21 @@ const maxName = 64
 // SessionName is the name of the session of the pod of that name: 2 to 64 of
 // the characters that STS allows, whatever the pod is called.
 func (id Identity) SessionName(pod string) string {
+	template := id.Session
+	if template == "" {
+		template = "{pod}"
+	}
 	name := strings.Map(func(r rune) rune {
 		if r < utf8.RuneSelf && (r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_+=,.@-", r)) {
 			return r
 		}
 		return '-'
-	}, strings.ReplaceAll(id.session, "{pod}", pod))
+	}, strings.ReplaceAll(template, "{pod}", pod))
 	if len(name) < 2 {
 		name += "-" + id.Namespace
 	}
 	return shorten(name, "=")
 }
-
-// NamesPod reports whether session names tell pods apart.
-func (id Identity) NamesPod() bool { return strings.Contains(id.session, "{pod}") }
 
 // CertificateNames are what a certificate of a ServiceAccount says.
 type CertificateNames struct {

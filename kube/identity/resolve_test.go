@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -265,7 +264,7 @@ func TestResolve(t *testing.T) {
 			if errors.As(err, &refusal) != (r.slug != "") || err != nil && (refusal.Slug != r.slug || refusal.Detail == "") {
 				t.Fatalf("refused as %q (%v), want %q", refusal, err, r.slug)
 			}
-			if diff := cmp.Diff(r.want, got, cmpopts.IgnoreUnexported(Identity{})); diff != "" {
+			if diff := cmp.Diff(r.want, got); diff != "" {
 				t.Error(diff)
 			}
 			if err == nil && len(findings) != len(Rules()) {

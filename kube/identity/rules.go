@@ -101,7 +101,7 @@ func (f Finding) String() string {
 func (q *question) identity(by Finding) Identity {
 	id := Identity{
 		Namespace: q.pod.Namespace, ServiceAccount: q.account.Name, Rule: by.Rule, RoleARN: by.Role,
-		DisableSessionTags: true, session: "{pod}",
+		DisableSessionTags: true,
 	}
 	if by.Rule == RuleGToken {
 		id.Method = v1alpha1.Google // whoever wrote it made roles that trust Google
@@ -114,9 +114,7 @@ func (q *question) identity(by Finding) Identity {
 		if a.Spec.RolesAnywhere != nil {
 			id.RolesAnywhere = *a.Spec.RolesAnywhere
 		}
-		if a.Spec.SessionName != "" {
-			id.session = a.Spec.SessionName
-		}
+		id.Session = a.Spec.SessionName
 	}
 	if id.Method == "" {
 		id.Method = q.cluster.Method
@@ -127,8 +125,8 @@ func (q *question) identity(by Finding) Identity {
 	if id.Method != v1alpha1.RolesAnywhere {
 		id.RolesAnywhere = v1alpha1.Anywhere{}
 	}
-	id.session = strings.NewReplacer(
+	id.Session = strings.NewReplacer(
 		"{cluster}", q.cluster.Name, "{namespace}", id.Namespace, "{serviceAccount}", id.ServiceAccount,
-	).Replace(id.session)
+	).Replace(id.Session)
 	return id
 }
