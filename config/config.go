@@ -38,6 +38,11 @@ type Settings struct {
 	// empty: the system's.
 	CABundle string
 
+	// WithoutProxy calls AWS directly, whatever HTTPS_PROXY says. Unverified
+	// believes whoever answers for AWS: somebody between can take the
+	// credentials. No setting of ours sets them; aws_signing_helper has such.
+	WithoutProxy, Unverified bool
+
 	// WorkloadRegion is where the workload itself works, which may be another
 	// region than the trust anchor's. It shapes no call of ours.
 	WorkloadRegion string
