@@ -34,9 +34,10 @@ type Credentials struct {
 	AccessKeyID     string
 	SecretAccessKey Secret
 	SessionToken    Secret
-	// Issued is AWS's clock when it answered; Expires is on the same clock, so
-	// that their difference is the true life even where the local clock is
-	// wrong. Zero: not known.
+	// Issued is when AWS answered, and Expires is by the same clock, so that
+	// their difference is the true life even where the local clock is wrong:
+	// AWS's clock, or the local one where that is minutes away from AWS's,
+	// because programs hold Expires against it. Zero: not known.
 	Issued  time.Time
 	Expires time.Time
 	// RoleARN and AccountID say whose credentials these are; empty if not known.

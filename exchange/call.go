@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"daypass.dev"
 	"daypass.dev/exchange/sigv4x509"
 	"daypass.dev/proof"
 )
@@ -97,6 +98,15 @@ type clock struct{ offset atomic.Int64 } // in nanoseconds
 
 func (c *clock) now() time.Time {
 	return time.Now().Add(time.Duration(c.offset.Load()))
+}
+
+// local puts times that AWS gave on the local clock, if that was corrected:
+// programs hold an expiry against it, and would use credentials that have
+// expired, or none, by as much as it is wrong.
+func (c *clock) local(got daypass.Credentials) daypass.Credentials {
+	offset := time.Duration(c.offset.Load())
+	got.Issued, got.Expires = got.Issued.Add(-offset), got.Expires.Add(-offset)
+	return got
 }
 
 // maxSkew stays below the 5 minutes that AWS bears with. That Roles Anywhere

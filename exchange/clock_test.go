@@ -37,6 +37,9 @@ func TestWrongClockIsCorrectedAndRemembered(t *testing.T) {
 					if err != nil || c.Life() != time.Hour {
 						t.Fatalf("%s: got life %s, %v", when, c.Life(), err)
 					}
+					if wrong := time.Until(c.Expires) - time.Hour; wrong.Abs() > time.Minute {
+						t.Errorf("%s: by the local clock they expire %s late", when, wrong)
+					}
 					if n := f.calls.Load() - before; n != calls {
 						t.Errorf("%s: %d calls, want %d", when, n, calls)
 					}

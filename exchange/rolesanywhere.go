@@ -80,7 +80,11 @@ func (r *RolesAnywhere) Credentials(ctx context.Context) (daypass.Credentials, e
 	if err != nil {
 		return daypass.Credentials{}, err
 	}
-	return answer.credentials(call.role, r.clock.now())
+	got, err := answer.credentials(call.role, r.clock.now())
+	if err != nil {
+		return daypass.Credentials{}, err
+	}
+	return r.clock.local(got), nil
 }
 
 // Check says whether the settings are well formed, without asking anybody: nil
