@@ -29,33 +29,40 @@ type KeyFiles struct {
 	// Log is told when a renewed key cannot be taken up. Nil: silent.
 	Log *slog.Logger
 
-	mu   sync.Mutex
-	key  *Key // the last one that was whole
-	seen snapshot
+	mu    sync.Mutex
+	key   *Key // the last one that was whole
+	seen  snapshot
+	tried stamps // the files when they were last looked at in vain
 }
 
 // Files that change while they are read, or that were written a moment ago and
-// do not fit together, are read again: who renews a key writes its files one
-// after the other.
+// do not fit together, are read again where there is nothing else to give: who
+// renews a key writes its files one after the other.
 const (
 	attempts = 4
 	pause    = 50 * time.Millisecond
+	// chainPatience is how long a chain may come after its leaf.
+	chainPatience = time.Minute
 )
 
 // Key returns the key in the files; as long as no file has changed, the one
 // that was read before. While the files are missing or do not fit together it
-// returns the last key that was whole, if there was one, without asking
-// whether that has expired. Errors are *FileError, or ctx's.
+// returns the last key that was whole, if there was one, even one that has
+// expired. Errors are *FileError, or ctx's.
 func (f *KeyFiles) Key(ctx context.Context) (*Key, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.key != nil && f.seen.current() {
 		return f.key, nil
 	}
+	f.tried = f.stamps()
 	key, seen, err := f.load(ctx)
+	if err == nil && f.lags(key, seen) {
+		err = errLags
+	}
 	switch {
 	case err == nil:
-		f.key, f.seen = key, seen
+		f.key, f.seen, f.tried = key, seen, nil
 		return key, nil
 	case f.key != nil:
 		if f.Log != nil {
@@ -67,7 +74,30 @@ func (f *KeyFiles) Key(ctx context.Context) (*Key, error) {
 	return nil, err
 }
 
+// Changed tells whether it is worth while to ask Key again: since it failed, or
+// kept an old key, a file has changed.
+func (f *KeyFiles) Changed() bool {
+	if !f.mu.TryLock() {
+		return false // somebody is asking right now
+	}
+	defer f.mu.Unlock()
+	if f.tried == nil {
+		return f.key != nil && !f.seen.same()
+	}
+	return !f.tried.same(f.stamps())
+}
+
+// lags tells whether the chain is still that of an older leaf: it led from leaf
+// to root before and does not now, for at most a minute.
+func (f *KeyFiles) lags(key *Key, seen snapshot) bool {
+	return f.key != nil && seen.written(chainPatience) && time.Now().Before(f.key.Leaf.NotAfter) &&
+		f.key.complete() && !key.complete()
+}
+
+// load reads the files until they fit together; once only where an old key can
+// stand in.
 func (f *KeyFiles) load(ctx context.Context) (*Key, snapshot, error) {
+	wait := f.key == nil || !time.Now().Before(f.key.Leaf.NotAfter)
 	for attempt := 1; ; attempt++ {
 		seen, err := f.read()
 		var key *Key
@@ -78,18 +108,19 @@ func (f *KeyFiles) load(ctx context.Context) (*Key, snapshot, error) {
 			return nil, snapshot{}, ctx.Err() // whoever was asked for a password left
 		}
 		settled := seen.current()
-		if err == nil && settled {
+		last := !wait || attempt == attempts
+		if err == nil && settled && (last || !seen.written(grain) || key.complete()) {
 			seen.forget()
 			return key, seen, nil
 		}
-		if attempt == attempts {
+		if last {
 			if err == nil {
 				err = &FileError{What: certificateFile, Path: f.Certificate,
 					Err: errChanging, Hint: "whatever writes the files must replace them whole and rarely"}
 			}
 			return nil, snapshot{}, err
 		}
-		if err != nil && settled && !seen.recent() {
+		if err != nil && settled && !seen.written(grain) {
 			return nil, snapshot{}, err
 		}
 		select {
@@ -121,7 +152,8 @@ func (f *KeyFiles) read() (snapshot, error) {
 // A FileError says what is wrong with one of the files that were named. It
 // never quotes what stands in a file.
 type FileError struct {
-	// What is the file's part: "certificate", "private key" or "intermediates".
+	// What is the file's part: "certificate", "private key", "intermediates" or
+	// "web identity token".
 	What string
 	// Path is the file; empty where the setting was no path at all.
 	Path string

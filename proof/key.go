@@ -3,6 +3,7 @@
 package proof
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/sha256"
@@ -26,6 +27,27 @@ type Key struct {
 func (k *Key) Fingerprint() string {
 	sum := sha256.Sum256(k.Leaf.Raw)
 	return hex.EncodeToString(sum[:])
+}
+
+// complete tells whether each certificate of the chain issued the leaf or one
+// that leads to it. A chain of an older leaf does not; one with a stranger in
+// it does not, either, and may be good enough.
+func (k *Key) complete() bool {
+	at, left := k.Leaf, len(k.Chain)
+	for range k.Chain {
+		for _, c := range k.Chain {
+			if c != at && issued(c, at) {
+				at, left = c, left-1
+				break
+			}
+		}
+	}
+	return left <= 0
+}
+
+func issued(issuer, c *x509.Certificate) bool {
+	return bytes.Equal(issuer.RawSubject, c.RawIssuer) &&
+		issuer.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil
 }
 
 // A KeySource yields the key that is current now. Callers ask anew for every

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
@@ -14,7 +15,10 @@ import (
 // maxFile is far above any bundle that AWS would take.
 const maxFile = 1 << 20
 
-var errChanging = errors.New("the files change faster than they can be read")
+var (
+	errChanging = errors.New("the files change faster than they can be read")
+	errLags     = errors.New("the chain does not belong to the certificate yet")
+)
 
 // A part is one file as it was read.
 type part struct {
@@ -44,17 +48,43 @@ func (s snapshot) find(what string) *part {
 // was written within a clock's grain of its reading could have been written
 // again without a trace, so that it counts as changed later on.
 func (s snapshot) current() bool {
-	now := time.Now()
+	return s.same() && !(s.written(grain) && time.Since(s.at) >= grain)
+}
+
+// same tells whether the files look like those that were read.
+func (s snapshot) same() bool {
 	for _, p := range s.parts {
-		info, err := os.Stat(p.path)
-		if err != nil || !os.SameFile(info, p.info) || info.Size() != p.info.Size() || !info.ModTime().Equal(p.info.ModTime()) {
-			return false
-		}
-		if s.at.Sub(info.ModTime()) < grain && now.Sub(s.at) >= grain {
+		if !sameFile(look(p.path), p.info) {
 			return false
 		}
 	}
 	return true
+}
+
+// stamps are what files look like from outside, nil for one that is missing.
+type stamps []fs.FileInfo
+
+func (f *KeyFiles) stamps() stamps {
+	return stamps{look(f.Certificate), look(f.PrivateKey), look(f.Intermediates)}
+}
+
+func (s stamps) same(now stamps) bool {
+	return slices.EqualFunc(s, now, sameFile)
+}
+
+func look(path string) fs.FileInfo {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil
+	}
+	return info
+}
+
+func sameFile(a, b fs.FileInfo) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
 }
 
 // forget drops what stood in the files.
@@ -66,11 +96,11 @@ func (s snapshot) forget() {
 
 const grain = 2 * time.Second
 
-// recent tells whether a file was written so shortly before that its fellows
-// may still be on their way.
-func (s snapshot) recent() bool {
+// written tells whether a file was written within so short a time before it was
+// read that its fellows may still be on their way.
+func (s snapshot) written(within time.Duration) bool {
 	for _, p := range s.parts {
-		if s.at.Sub(p.info.ModTime()) < grain {
+		if s.at.Sub(p.info.ModTime()).Abs() < within {
 			return true
 		}
 	}
