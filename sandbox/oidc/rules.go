@@ -19,7 +19,5 @@ func Rules() []string {
 		"token-source-identity", "token-tags", "token-transitive-tags", "token-roles-format", "token-roles-none",
 		// What it is for.
 		"token-audience", "token-role",
-		// Creating a provider without thumbprints.
-		"provider-unreachable",
 	}
 }
