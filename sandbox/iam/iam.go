@@ -1,8 +1,8 @@
 // Package iam is the sandbox's Identity and Access Management: roles, users
 // with access keys, managed and inline policies, permissions boundaries, OpenID
-// Connect providers and tags. Every operation is authorized under its own action on the ARN of what
-// it touches, path included, before it looks whether that exists. Everything
-// else answers NotImplemented.
+// Connect providers, tags, and the policy simulator. Every operation is
+// authorized under its own action on the ARN of what it touches, path included,
+// before it looks whether that exists. Everything else answers NotImplemented.
 package iam
 
 import (
@@ -81,6 +81,9 @@ var operations = map[string]func(*request) (any, error){
 	"ListPolicyVersions":      listVersions,
 	"SetDefaultPolicyVersion": setDefaultVersion,
 	"DeletePolicyVersion":     deleteVersion,
+
+	"SimulateCustomPolicy":    simulateCustom,
+	"SimulatePrincipalPolicy": simulatePrincipal,
 
 	"CreateOpenIDConnectProvider":             createOIDCProvider,
 	"GetOpenIDConnectProvider":                getOIDCProvider,

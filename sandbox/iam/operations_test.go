@@ -56,7 +56,11 @@ accounts:
 // allow gives the user somebody one action and no other.
 func allow(t *testing.T, s *sandboxtest.Sandbox, action string) {
 	t.Helper()
-	doc := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"` + action + `","Resource":"arn:aws:iam::` + home + `:*"}]}`
+	resource := "arn:aws:iam::" + home + ":*"
+	if action == "iam:SimulateCustomPolicy" { // which is about nothing that there is
+		resource = "*"
+	}
+	doc := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"` + action + `","Resource":"` + resource + `"}]}`
 	form := url.Values{"UserName": {"somebody"}, "PolicyName": {"own"}, "PolicyDocument": {doc}}
 	if status, code := post(t, s, s.Admin.ID, s.Admin.Secret, "PutUserPolicy", form); status != 200 {
 		t.Fatalf("PutUserPolicy: %d %s", status, code)
@@ -72,6 +76,7 @@ func call(t *testing.T, s *sandboxtest.Sandbox, key, op string) (status int, cod
 		"AccessKeyId": {"AKIAIOSFODNN7EXAMPLE"}, "Status": {"Active"}, "Tags.member.1.Key": {"k"}, "Tags.member.1.Value": {"v"},
 		"TagKeys.member.1": {"k"}, "Url": {"https://oidc.example.com"}, "ThumbprintList.member.1": {strings.Repeat("a", 40)},
 		"OpenIDConnectProviderArn": {"arn:aws:iam::" + home + ":oidc-provider/oidc.example.com"}, "ClientID": {"c"},
+		"PolicySourceArn": {"arn:aws:iam::" + home + ":user/u"}, "ActionNames.member.1": {"s3:GetObject"},
 	})
 }
 
