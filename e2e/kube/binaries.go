@@ -44,7 +44,7 @@ func (c *Cluster) program(name string) (build.Program, error) {
 	}
 	v := c.version()
 	if !slices.Contains(Versions, v) {
-		return p, fmt.Errorf("Kubernetes %s cannot be built here; known are %s", v, strings.Join(Versions, ", "))
+		return p, fmt.Errorf("no Kubernetes %s can be built here; known are %s", v, strings.Join(Versions, ", "))
 	}
 	parts := strings.Split(v, ".")
 	for _, pkg := range []string{"k8s.io/component-base/version", "k8s.io/client-go/pkg/version"} {
