@@ -9,7 +9,12 @@ import (
 	"daypass.dev/internal/cli"
 )
 
-func main() { os.Exit(cli.Main(root())) }
+func main() {
+	if calledHelper(os.Args[0]) {
+		os.Exit(min(cli.Main(helperRoot()), 1))
+	}
+	os.Exit(cli.Main(root()))
+}
 
 func root() *cobra.Command {
 	c := &cobra.Command{
@@ -19,6 +24,7 @@ func root() *cobra.Command {
 Anywhere, and hands them to AWS SDKs: for one program credential-process or
 run, for everything on this machine serve.`,
 	}
-	c.AddCommand(credentialProcess(), serve(), run(), env(), ready(), updateCommand(), checkCommand(), version())
+	c.AddCommand(credentialProcess(), serve(), run(), env(), ready(), updateCommand(), checkCommand(),
+		signString(), readCertificateData(), version())
 	return c
 }

@@ -17,7 +17,7 @@ import (
 // The scripts run this program itself, and whoami: a workload that knows
 // nothing of us but what its SDK finds.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"daypass": main, "whoami": whoami})
+	testscript.Main(m, map[string]func(){"daypass": main, helperName: main, "whoami": whoami})
 }
 
 // whoami prints the role that the AWS SDK for Go acts as, with credentials
@@ -54,11 +54,12 @@ func TestScripts(t *testing.T) {
 					"calls":     s.calls,
 					"await":     await,
 					"awaitfile": awaitFile,
-					"exitcode":  exitCode,
+					"exitcode":  exitCode("daypass"),
 					"http":      s.http,
 					"planted":   s.planted,
 					"signal":    signalAll,
 
+					"helpercode":  exitCode(helperName),
 					"aws":         s.awsCLI,
 					"mode":        mode,
 					"socket":      s.socket,

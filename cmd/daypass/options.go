@@ -50,6 +50,7 @@ func (o *options) bind(c *cobra.Command, settings, more []cli.Setting) {
 	cli.Bind(c,
 		cli.Setting{Flag: "log-format", Arg: "FORMAT", Into: &o.logFormat, Help: "text or json, on standard error"},
 		cli.Setting{Flag: "verbose", Short: "v", Into: &o.verbose, Help: "log at debug level"})
+	o.bindHelpers(c)
 }
 
 // logger writes to stderr; level is what a run without --verbose shows.

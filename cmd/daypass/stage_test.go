@@ -118,6 +118,7 @@ func (s *stage) sandbox(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	s.aws = sandboxtest.Start(s.t, w)
 	ts.Setenv("AWS_ENDPOINT_URL", s.aws.URL)
+	ts.Setenv("ENDPOINT", s.aws.URL)
 	ts.Setenv("AWS_CA_BUNDLE", s.aws.CAFile)
 	ts.Setenv("AWS_REGION", w.Region)
 	ts.Setenv("PROXY", s.aws.ProxyURL)
@@ -151,20 +152,22 @@ func condition(name string) (bool, error) {
 	return err == nil, nil
 }
 
-// exitCode runs daypass and checks the code it ends with.
-func exitCode(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 1 {
-		ts.Fatalf("usage: exitcode CODE [ARG]...")
-	}
-	code := "0"
-	err := ts.Exec("daypass", args[1:]...)
-	if ended := (*exec.ExitError)(nil); errors.As(err, &ended) {
-		code = strconv.Itoa(ended.ExitCode())
-	} else if err != nil {
-		ts.Fatalf("daypass: %v", err)
-	}
-	if code != args[0] {
-		ts.Fatalf("daypass %s: exit code %s", strings.Join(args[1:], " "), code)
+// exitCode is a command that runs a program and checks the code it ends with.
+func exitCode(program string) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, neg bool, args []string) {
+		if neg || len(args) < 1 {
+			ts.Fatalf("usage: exitcode CODE [ARG]...")
+		}
+		code := "0"
+		err := ts.Exec(program, args[1:]...)
+		if ended := (*exec.ExitError)(nil); errors.As(err, &ended) {
+			code = strconv.Itoa(ended.ExitCode())
+		} else if err != nil {
+			ts.Fatalf("%s: %v", program, err)
+		}
+		if code != args[0] {
+			ts.Fatalf("%s %s: exit code %s", program, strings.Join(args[1:], " "), code)
+		}
 	}
 }
 
