@@ -29,6 +29,11 @@ import (
 type Source struct {
 	// From must answer with fresh credentials: a Disk, for one, may not.
 	From daypass.Source
+	// Changed tells whether From may answer otherwise than it did when it last
+	// failed, as when a certificate was renewed. It is asked each second of the
+	// pause after a failure, which it ends, except where AWS asked for patience.
+	// Nil: never.
+	Changed func() bool
 	// Log is told of renewals and failures. Nil: silent.
 	Log *slog.Logger
 
@@ -174,7 +179,7 @@ func (s *Source) land(f *flight, begin time.Time, creds daypass.Credentials, err
 		wait := pause(err, s.failures, s.held.Load())
 		s.notBefore = now.Add(wait)
 		s.logFailure(err, wait, now)
-		s.wakeAfter(wait)
+		s.rest(now)
 		return
 	}
 	f.creds = creds
@@ -196,12 +201,37 @@ func (s *Source) wakeAfter(d time.Duration) {
 	}
 }
 
+// rest waits for the end of the pause after a failure, or for a look at what
+// may have changed. It is called with mu held.
+func (s *Source) rest(now time.Time) {
+	wait := s.notBefore.Sub(now)
+	if s.watches() {
+		wait = min(wait, floor)
+	}
+	s.wakeAfter(wait)
+}
+
+// watches tells whether a change would end the pause. It is called with mu held.
+func (s *Source) watches() bool {
+	e := (*daypass.Error)(nil)
+	return s.Changed != nil && !(errors.As(s.lastErr, &e) && (e.Temporary() || e.RetryAfter > 0))
+}
+
 func (s *Source) wake() {
+	s.mu.Lock()
+	watches := s.watches() && time.Now().Before(s.notBefore)
+	s.mu.Unlock()
+	changed := watches && s.Changed() // it may take its time
+
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	if !s.closed && s.flight == nil && !now.Before(s.notBefore) {
+	switch {
+	case s.closed || s.flight != nil:
+	case changed || !now.Before(s.notBefore):
 		s.start(now)
+	default:
+		s.rest(now)
 	}
 }
 

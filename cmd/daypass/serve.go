@@ -80,7 +80,7 @@ func serving(ctx context.Context, o *options, flags *serveFlags, stdout io.Write
 	if err != nil {
 		return err
 	}
-	src := &refresh.Source{From: call, Log: log}
+	src := &refresh.Source{From: call, Changed: keys.Changed, Log: log}
 	defer src.Close()
 	go func() {
 		_, _ = src.Credentials(ctx) // starts renewal, which logs what comes of it
