@@ -116,15 +116,21 @@ func (a *answer) refusal(now time.Time) error {
 			break
 		}
 	}
-	if code == "" {
-		e := a.made(codeUnexpected, fmt.Sprintf("status %d without AWS's error code", a.status))
-		e.Hint = "something between here and AWS may have answered; check proxy and endpoint"
-		e.RetryAfter = a.retryAfter(now)
-		return e
+	e := a.refused(code, body.Message, now)
+	if code != "" {
+		e.Hint = hint(code, e.Message)
 	}
-	e := a.made(code, printable(body.Message))
+	return e
+}
+
+// refused is what AWS said, or without a code that it was not AWS who did.
+func (a *answer) refused(code, message string, now time.Time) *daypass.Error {
+	e := a.made(code, printable(message))
+	if code == "" {
+		e = a.made(codeUnexpected, fmt.Sprintf("status %d without AWS's error code", a.status))
+		e.Hint = "something between here and AWS may have answered; check proxy and endpoint"
+	}
 	e.RetryAfter = a.retryAfter(now)
-	e.Hint = hint(code, e.Message)
 	return e
 }
 

@@ -66,17 +66,23 @@ const (
 	maxProperty   = 200
 )
 
+// checkSession says whether AWS takes these for a session; zeros it does.
+func checkSession(duration time.Duration, name string) error {
+	switch {
+	case duration != 0 && (duration < minDuration || duration > maxDuration):
+		return input("session duration", "", "%s is not between 15 minutes and 12 hours (900 to 43200 seconds)", duration)
+	case duration%time.Second != 0:
+		return input("session duration", "", "%s is not whole seconds", duration)
+	case name != "" && !spelled(name, 2, 64, letters+digits+"_+=,.@-"):
+		return input("role session name", "use 2 to 64 of A-Z a-z 0-9 _ + = , . @ -", "%q is not a session name", name)
+	}
+	return nil
+}
+
 // body is the request's JSON.
 func (r *RolesAnywhere) body() ([]byte, error) {
-	switch {
-	case r.Duration == 0:
-	case r.Duration < minDuration || r.Duration > maxDuration:
-		return nil, input("session duration", "", "%s is not between 15 minutes and 12 hours (900 to 43200 seconds)", r.Duration)
-	case r.Duration%time.Second != 0:
-		return nil, input("session duration", "", "%s is not whole seconds", r.Duration)
-	}
-	if r.SessionName != "" && !spelled(r.SessionName, 2, 64, letters+digits+"_+=,.@-") {
-		return nil, input("role session name", "use 2 to 64 of A-Z a-z 0-9 _ + = , . @ -", "%q is not a session name", r.SessionName)
+	if err := checkSession(r.Duration, r.SessionName); err != nil {
+		return nil, err
 	}
 	if n := len(r.InstanceProperties); n > maxProperties {
 		return nil, input("instance properties", "", "%d are more than %d", n, maxProperties)
@@ -149,6 +155,12 @@ func endpoint(given string, anchor arn) (string, error) {
 		}
 		return "https://rolesanywhere." + anchor.region + "." + domain, nil
 	}
+	return givenEndpoint(given)
+}
+
+// givenEndpoint is an endpoint of the user's as a base URL.
+func givenEndpoint(given string) (string, error) {
+	const setting = "endpoint"
 	u, err := url.Parse(given)
 	switch {
 	case err != nil:
