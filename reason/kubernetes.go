@@ -56,6 +56,34 @@ func kubernetes() []Reason {
 			Slug:  "certificate-uri-long",
 			Cause: "the SPIFFE ID of the ServiceAccount is longer than AWS reads from a certificate",
 			Mend:  "choose a shorter name for the ServiceAccount, its namespace or the trust domain",
+		}, {
+			Slug:  "agent-needed",
+			Cause: "a chain of roles or a session policy is more than variables in a pod can say, so that only the node's agent can deliver it",
+			Mend:  "run the agent, or let the pod assume roleArn alone",
+		}, {
+			Slug:  "windows-unsupported",
+			Cause: "the pod is for Windows, where only tokens of the cluster are delivered",
+			Mend:  "use method web-identity for this ServiceAccount",
+		}, {
+			Slug:  "sidecar-host-network",
+			Cause: "on the node's network, loopback and the metadata server are the node's, so that neighbours would share what a sidecar serves",
+			Mend:  "take hostNetwork out of the pod, or use method web-identity or the agent",
+		}, {
+			Slug:  "sidecar-port",
+			Cause: "a container of the pod has the port on which the sidecar would serve",
+			Mend:  "give the container another port",
+		}, {
+			Slug:  "image-unset",
+			Cause: "a container of daypass is to be added, and nobody has said of which image",
+			Mend:  "set the image of daypass in the webhook's settings",
+		}, {
+			Slug:  "certificate-source-unset",
+			Cause: "a sidecar needs a certificate, and nobody has said where pods have theirs from",
+			Mend:  "set a signer, a cert-manager issuer or a Secret's name in the webhook's settings",
+		}, {
+			Slug:  "name-taken",
+			Cause: "the pod has a volume of the name that was to be added, with other things in it",
+			Mend:  "give the pod's own volume another name",
 		},
 	}
 }
