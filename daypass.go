@@ -85,12 +85,13 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
 // MarshalText yields a placeholder, for JSON, YAML and XML.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// An Error is a refusal or failure that AWS itself expressed, or that stands
-// for one before the call was made.
+// An Error is a refusal or failure that AWS itself expressed, or who issues the
+// token that AWS was to be shown, or that stands for one before the call was
+// made.
 type Error struct {
 	// Op is the call, as "CreateSession".
 	Op string
-	// Code and Message are AWS's own; Code is never empty.
+	// Code and Message are the service's own; Code is never empty.
 	Code    string
 	Message string
 	// Status is the HTTP status; zero if no answer came.
@@ -118,5 +119,11 @@ func (e *Error) Error() string {
 // temporary, but is worth another try at a slow pace, because somebody may
 // mend the policy.
 func (e *Error) Temporary() bool {
-	return e.Status == 429 || e.Status >= 500 || e.Code == "ThrottlingException" || e.Code == "Throttling"
+	switch e.Code {
+	case "ThrottlingException", "Throttling":
+		return true
+	case "IDPCommunicationError": // STS could not reach a token's issuer, says so with 400, and asks for another try
+		return true
+	}
+	return e.Status == 429 || e.Status >= 500
 }

@@ -20,12 +20,7 @@ func hint(code, message string) string {
 		return "most often the role's trust policy does not let this certificate in, by its names, its trust anchor, " +
 			"or for want of sts:TagSession or sts:SetSourceIdentity; daypass check prints a statement that does"
 	}
-	var found []reason.Reason
-	for _, r := range reason.All() {
-		if r.Code == code && r.Message != "" && says(message, r.Message) {
-			found = append(found, r)
-		}
-	}
+	found := causes(code, message)
 	switch {
 	case len(found) == 0:
 		return ""
@@ -34,11 +29,21 @@ func hint(code, message string) string {
 	case len(found) > few:
 		return "this has more causes than AWS tells; daypass check names the rule that the certificate breaks"
 	}
-	var causes []string
+	var either []string
 	for _, r := range found {
-		causes = append(causes, r.Cause)
+		either = append(either, r.Cause)
 	}
-	return "either " + strings.Join(causes, ", or ")
+	return "either " + strings.Join(either, ", or ")
+}
+
+// causes are the reasons for which AWS has these words.
+func causes(code, message string) (found []reason.Reason) {
+	for _, r := range reason.All() {
+		if r.Code == code && r.Message != "" && says(message, r.Message) {
+			found = append(found, r)
+		}
+	}
+	return found
 }
 
 // says tells whether message is pattern with something for each %s.
