@@ -18,7 +18,7 @@ type snapshot map[string][]string
 
 // others are at work on the machine while a test runs: a container engine, a
 // package installer.
-var others = []string{"containers/", "libpod", "debootstrap", "/var/lib/dpkg", "/var/lib/apt", "/etc/ld.so.cache"}
+var others = []string{"/run/systemd/", "containers/", "libpod", "debootstrap", "/var/lib/dpkg", "/var/lib/apt", "/etc/ld.so.cache"}
 
 // restless are settings that count or change by themselves.
 var restless = []string{
