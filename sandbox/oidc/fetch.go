@@ -72,7 +72,7 @@ func (s Source) keysURL(data []byte) (string, error) {
 		uri = s.At.URL + "/" + rest
 	}
 	u, err := url.Parse(uri)
-	allowed := err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http" && strings.HasPrefix(s.At.URL, "http://"))
+	allowed := err == nil && u.Hostname() != "" && (u.Scheme == "https" || u.Scheme == "http" && strings.HasPrefix(s.At.URL, "http://"))
 	if !allowed {
 		return "", invalid("issuer-discovery", noKey, "the jwks_uri of %s is %q, which is no https URL", s.Issuer, short(uri))
 	}
@@ -111,7 +111,7 @@ func (s Source) dial(ctx context.Context, network, address string) (net.Conn, er
 // fails, to the last of the chain that the server sends, where its thumbprint
 // is listed. Names and times count in both cases.
 func verify(host string, chain []*x509.Certificate, thumbprints []string) error {
-	options := x509.VerifyOptions{DNSName: host, Intermediates: x509.NewCertPool()}
+	options := x509.VerifyOptions{Intermediates: x509.NewCertPool()}
 	for _, cert := range chain[1:] {
 		options.Intermediates.AddCert(cert)
 	}
@@ -120,6 +120,9 @@ func verify(host string, chain []*x509.Certificate, thumbprints []string) error 
 		options.Roots = x509.NewCertPool()
 		options.Roots.AddCert(last)
 		_, err = chain[0].Verify(options)
+	}
+	if err == nil {
+		err = chain[0].VerifyHostname(host)
 	}
 	if err != nil {
 		return &tls.CertificateVerificationError{UnverifiedCertificates: chain, Err: err}
@@ -136,16 +139,24 @@ func thumbprint(cert *x509.Certificate) string {
 // of its chain, by which IAM fills in what CreateOpenIDConnectProvider leaves
 // out. url is the issuer's without https://.
 func Thumbprint(ctx context.Context, url string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, fetchTime)
-	defer cancel()
 	host, _, _ := strings.Cut(url, "/")
-	d := tls.Dialer{Config: &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true}} // nothing is sent
-	conn, err := d.DialContext(ctx, "tcp", net.JoinHostPort(host, "443"))
+	print, err := lastThumbprint(ctx, net.JoinHostPort(host, "443"))
 	if err != nil {
 		return "", &world.Refusal{
 			Slug: "provider-unreachable", Code: "OpenIdIdpCommunicationError", Status: http.StatusBadRequest,
 			Message: "Could not connect to https://" + url, Detail: "connecting to " + host + ": " + err.Error(),
 		}
+	}
+	return print, nil
+}
+
+func lastThumbprint(ctx context.Context, address string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, fetchTime)
+	defer cancel()
+	d := tls.Dialer{Config: &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true}} // nothing is sent
+	conn, err := d.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return "", err
 	}
 	defer conn.Close()
 	chain := conn.(*tls.Conn).ConnectionState().PeerCertificates

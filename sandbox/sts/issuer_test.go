@@ -81,10 +81,14 @@ func (s signer) jwk(kid string) jwk {
 	case *rsa.PublicKey:
 		return jwk{"kid": kid, "kty": "RSA", "alg": s.alg, "use": "sig", "n": b64(key.N.Bytes()), "e": b64(big.NewInt(int64(key.E)).Bytes())}
 	case *ecdsa.PublicKey:
-		size := (key.Curve.Params().BitSize + 7) / 8
+		point, err := key.Bytes() // 4, x, y
+		if err != nil {
+			panic(err)
+		}
+		size := len(point) / 2
 		return jwk{
 			"kid": kid, "kty": "EC", "alg": s.alg, "use": "sig", "crv": key.Curve.Params().Name,
-			"x": b64(key.X.FillBytes(make([]byte, size))), "y": b64(key.Y.FillBytes(make([]byte, size))),
+			"x": b64(point[1 : 1+size]), "y": b64(point[1+size:]),
 		}
 	}
 	panic("no such key")

@@ -2,6 +2,8 @@ package sts_test
 
 import (
 	"maps"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -71,6 +73,23 @@ func TestEveryWebIdentityRuleRefuses(t *testing.T) {
 	}
 }
 
+// What the service itself refuses for is in the list of rules too.
+func TestWebIdentityRefusalsAreRules(t *testing.T) {
+	source, err := os.ReadFile("webidentity.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	slugs := regexp.MustCompile(`Slug: "([a-z0-9-]+)"`).FindAllSubmatch(source, -1)
+	if len(slugs) == 0 {
+		t.Fatal("no refusal was found in the source")
+	}
+	for _, m := range slugs {
+		if !slices.Contains(sts.WebIdentityRules(), string(m[1])) {
+			t.Errorf("%s is no rule", m[1])
+		}
+	}
+}
+
 // says reports whether a text is the catalogue's, in which %s stands for
 // anything; an empty one is not known.
 func says(pattern, said string) bool {
@@ -88,9 +107,11 @@ func says(pattern, said string) bool {
 // Unspoiled the call succeeds, so that what a row spoils is the reason.
 func TestTheStageIsSound(t *testing.T) {
 	out := newStage(t).allowed()
+	//lint:ignore SA1019 older SDKs read it
+	packed := *out.PackedPolicySize
 	if *out.Provider != providerARN || *out.Audience != "client-a" || *out.SubjectFromWebIdentityToken != "subject" || out.SourceIdentity != nil ||
 		*out.AssumedRoleUser.Arn != "arn:aws:sts::111122223333:assumed-role/bearer/session" || !strings.HasPrefix(*out.Credentials.AccessKeyId, "ASIA") ||
-		*out.PackedPolicySize < 1 || int(*out.SessionTokenSize) != len(*out.Credentials.SessionToken) || len(*out.Credentials.SessionToken) > 2048 {
+		packed < 1 || int(*out.SessionTokenSize) != len(*out.Credentials.SessionToken) || len(*out.Credentials.SessionToken) > 2048 {
 		t.Errorf("answered %+v", out)
 	}
 }
