@@ -84,6 +84,14 @@ func kubernetes() []Reason {
 			Slug:  "name-taken",
 			Cause: "the pod has a volume of the name that was to be added, with other things in it",
 			Mend:  "give the pod's own volume another name",
+		}, {
+			Slug:  "review-malformed",
+			Cause: "the object that was sent for review is not a pod as Kubernetes has them",
+			Mend:  "see that only the API server sends reviews, and only of new pods",
+		}, {
+			Slug:  "review-too-large",
+			Cause: "the pod is larger than any that Kubernetes could store",
+			Mend:  "move what makes it large, such as long variables, into a ConfigMap",
 		},
 	}
 }

@@ -207,7 +207,7 @@ func clip(all []string) []string {
 	all = all[:min(len(all), mostWarnings)]
 	for i, s := range all {
 		if len(s) > longestWarning {
-			all[i] = strings.ToValidUTF8(s[:longestWarning-3], "") + "…"
+			all[i] = strings.ToValidUTF8(s[:longestWarning-3], "") + "..."
 		}
 	}
 	return all

@@ -94,7 +94,7 @@ func Mutate(pod []byte, id identity.Identity, s Settings) (Result, error) {
 func readPod(text []byte) (*corev1.Pod, error) {
 	p := &corev1.Pod{}
 	if err := json.UnmarshalCaseSensitivePreserveInts(text, p); err != nil {
-		return nil, fmt.Errorf("reading the pod: %w", err)
+		return nil, fmt.Errorf("reading the pod: %.200s", err.Error()) // which may quote it at length
 	}
 	if p.Name == "" && p.GenerateName == "" {
 		return nil, errors.New("reading the pod: it has neither name nor generateName")
