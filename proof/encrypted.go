@@ -175,7 +175,7 @@ func unopened(err error, hint string) error {
 	case errors.Is(err, errPassword):
 		hint = ""
 	}
-	return &mistake{text: err.Error(), hint: hint}
+	return &mistake{text: err.Error(), hint: hint, cause: err}
 }
 
 // unmarshal is asn1.Unmarshal of a whole text.

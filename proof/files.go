@@ -2,6 +2,7 @@ package proof
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -36,10 +37,10 @@ type KeyFiles struct {
 }
 
 // Files that change while they are read, or that were written a moment ago and
-// do not fit together, are read again where there is nothing else to give: who
-// renews a key writes its files one after the other.
+// do not fit together, are read again for a second where there is nothing else
+// to give: who renews a key writes its files one after the other.
 const (
-	attempts = 4
+	attempts = 20
 	pause    = 50 * time.Millisecond
 	// chainPatience is how long a chain may come after its leaf.
 	chainPatience = time.Minute
@@ -120,7 +121,7 @@ func (f *KeyFiles) load(ctx context.Context) (*Key, snapshot, error) {
 			}
 			return nil, snapshot{}, err
 		}
-		if err != nil && settled && !seen.written(grain) {
+		if err != nil && settled && (!seen.written(grain) || errors.Is(err, errPassword)) {
 			return nil, snapshot{}, err
 		}
 		select {

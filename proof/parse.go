@@ -157,7 +157,7 @@ func parseKey(b *pem.Block, path string, ask asker) (crypto.Signer, error) {
 	}
 	switch {
 	case err != nil && encrypted:
-		return nil, &mistake{text: errPassword.Error()}
+		return nil, unopened(errPassword, "")
 	case err != nil:
 		return nil, &mistake{text: fmt.Sprintf("the %s block does not parse", kind), hint: "openssl pkey -noout -check -in " + path + " says whether the key is damaged"}
 	}
@@ -233,9 +233,13 @@ func name(c *x509.Certificate) string {
 }
 
 // A mistake is what is wrong with a file's content.
-type mistake struct{ text, hint string }
+type mistake struct {
+	text, hint string
+	cause      error // nil: nothing but the text
+}
 
 func (m *mistake) Error() string { return m.text }
+func (m *mistake) Unwrap() error { return m.cause }
 
 func (p *part) fault(err error) error {
 	e := &FileError{What: p.what, Path: p.path, Err: err}

@@ -75,6 +75,21 @@ func (l *locksmith) read(name string) []byte {
 	return data
 }
 
+// age makes all files old, so that nobody waits for others to come.
+func (l *locksmith) age() {
+	l.t.Helper()
+	all, err := filepath.Glob(l.path("*"))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	old := time.Now().Add(-time.Hour)
+	for _, path := range all {
+		if err := os.Chtimes(path, old, old); err != nil {
+			l.t.Fatal(err)
+		}
+	}
+}
+
 func (l *locksmith) openssl(args ...string) {
 	l.t.Helper()
 	cmd := exec.Command("openssl", args...)
@@ -238,6 +253,7 @@ func TestEveryMistakeWithKeysIsOneErrorAndCode2(t *testing.T) {
 		whole := l.read(name)
 		l.write("half-"+name, whole[:len(whole)/2])
 	}
+	l.age()
 	tried := 0
 	for _, c := range []struct{ certificate, key, password, says string }{
 		{"p-256.crt", "locked.key", "wrong", "the password is wrong"},
