@@ -123,6 +123,26 @@ func TestLinksStay(t *testing.T) {
 			t.Errorf("%s: the link is a link no more", name)
 		}
 	}
+}
+
+// Two dots lead up from where the link really is.
+func TestLinkInALinkedDirectory(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "real", "deep"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for at, to := range map[string]string{"aws": "real/deep", "real/deep/credentials": "../elsewhere"} {
+		if err := os.Symlink(to, filepath.Join(dir, at)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := put(t, filepath.Join(dir, "aws", "credentials"), "default"); err != nil {
+		t.Fatal(err)
+	}
+	holds(t, filepath.Join(dir, "real", "elsewhere"), filled("[default]\n"+ours))
+}
+
+func TestLinksThatLeadNowhere(t *testing.T) {
 	loop := filepath.Join(t.TempDir(), "loop")
 	if err := os.Symlink("loop", loop); err != nil {
 		t.Fatal(err)

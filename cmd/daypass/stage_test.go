@@ -119,6 +119,7 @@ func (s *stage) sandbox(ts *testscript.TestScript, neg bool, args []string) {
 	s.aws = sandboxtest.Start(s.t, w)
 	ts.Setenv("AWS_ENDPOINT_URL", s.aws.URL)
 	ts.Setenv("ENDPOINT", s.aws.URL)
+	ts.Setenv("ANYWHERE", strings.Replace(s.aws.URL, "127.0.0.1", "0.0.0.0", 1))
 	ts.Setenv("AWS_CA_BUNDLE", s.aws.CAFile)
 	ts.Setenv("AWS_REGION", w.Region)
 	ts.Setenv("PROXY", s.aws.ProxyURL)

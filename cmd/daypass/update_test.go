@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"daypass.dev"
+	"daypass.dev/deliver"
 )
 
 // issuer is an AWS that counts its calls; ahead is how far its clock is.
@@ -98,6 +99,30 @@ func TestUpdateTriesToWriteAgain(t *testing.T) {
 		cancel()
 		if err := <-ended; err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// Credentials that waited for the file have lived meanwhile.
+func TestUpdateCountsTheLifeThatIsLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "credentials")
+		if err := os.Mkdir(path, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		k := &keeper{
+			from: &issuer{life: time.Hour}, log: slog.New(slog.DiscardHandler),
+			file: &deliver.File{Path: path, Profiles: []string{"default"}},
+		}
+		if _, err := k.Credentials(t.Context()); err == nil {
+			t.Fatal("a directory was written")
+		}
+		time.Sleep(10 * time.Minute)
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := k.Credentials(t.Context()); err != nil || got.Life() != 50*time.Minute {
+			t.Errorf("%v is left, %v", got.Life(), err)
 		}
 	})
 }
