@@ -24,14 +24,6 @@ func TestKilledProcesses(t *testing.T) {
 	const rounds = 20
 	s := stage.Start(t, 0, "ec-p256")
 	dir := stage.Memory(t)
-	watch, err := fsnotify.NewBufferedWatcher(1000)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer watch.Close()
-	if err := watch.Add(dir); err != nil {
-		t.Fatal(err)
-	}
 	usual := timed(func() { atOnce(t, s, 1, "--cache-dir", dir) })
 	killed, torn := 0, 0
 	for i := range rounds {
@@ -41,7 +33,7 @@ func TestKilledProcesses(t *testing.T) {
 			age(t, dir)
 		}
 		cmd := process(t, s, "--cache-dir", dir)
-		if kill(t, cmd, watch, i%4 < 2, time.Duration(rand.Int64N(int64(usual)))) {
+		if kill(t, cmd, dir, i%4 < 2, time.Duration(rand.Int64N(int64(usual)))) {
 			killed++
 		}
 		torn += halves(t, dir)
@@ -65,14 +57,16 @@ func timed(f func()) time.Duration {
 	return time.Since(begin)
 }
 
-// kill runs a process and kills it when it begins to write, or after a time;
-// false if it had ended.
-func kill(t *testing.T, cmd *exec.Cmd, watch *fsnotify.Watcher, writing bool, after time.Duration) bool {
+// kill runs a process and kills it when it begins to write in a memory, or
+// after a time; false if it had ended.
+func kill(t *testing.T, cmd *exec.Cmd, dir string, writing bool, after time.Duration) bool {
 	t.Helper()
-	for len(watch.Events) > 0 {
-		<-watch.Events
+	watch, err := fsnotify.NewWatcher()
+	if err != nil {
+		t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
+	defer watch.Close()
+	if err := errors.Join(watch.Add(dir), cmd.Start()); err != nil {
 		t.Fatal(err)
 	}
 	ended := make(chan struct{})
@@ -93,7 +87,7 @@ func awaitWrite(watch *fsnotify.Watcher, ended chan struct{}) {
 	for {
 		select {
 		case e := <-watch.Events:
-			if e.Has(fsnotify.Create) && strings.Contains(e.Name, ".json.") {
+			if strings.Contains(e.Name, ".json") && (e.Has(fsnotify.Create) || e.Has(fsnotify.Write)) {
 				return
 			}
 		case <-ended:
