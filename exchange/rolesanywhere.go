@@ -37,10 +37,15 @@ type RolesAnywhere struct {
 	// InstanceProperties are at most 50 facts about this workload that AWS
 	// keeps with the subject.
 	InstanceProperties map[string]string
-	// Region, where given, must be the anchor's. Empty: the anchor's.
+	// Region, where given, must be the anchor's; a name as fips-us-east-1 asks
+	// for FIPS. Empty: the anchor's.
 	Region string
-	// Endpoint is a base URL without a path; https, or http on loopback.
-	// Empty: AWS's own for region and partition.
+	// FIPS calls the endpoint whose cryptography is validated by FIPS 140,
+	// DualStack the one that has IPv6, too. Which regions have them is AWS's to
+	// say; aws-cn has none of the first.
+	FIPS, DualStack bool
+	// Endpoint is a base URL without a path; https, or http on loopback; without
+	// FIPS and DualStack. Empty: AWS's own for region and partition.
 	Endpoint string
 	// Client makes the call; it decides on roots of trust and proxy. Redirects
 	// are refused whatever it says. Nil: http.DefaultClient.

@@ -2,7 +2,6 @@ package exchange
 
 import (
 	"encoding/json"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -27,6 +26,7 @@ func (r *RolesAnywhere) prepare() (*call, error) {
 	if err != nil {
 		return nil, err
 	}
+	region, fips := plainRegion(r.Region)
 	switch {
 	case profile.region != anchor.region:
 		return nil, input("profile ARN", "make a profile in the trust anchor's region, or an anchor in the profile's",
@@ -35,11 +35,14 @@ func (r *RolesAnywhere) prepare() (*call, error) {
 		return nil, input("profile ARN", "", "it is of partition %s, the trust anchor of %s", profile.partition, anchor.partition)
 	case role.partition != anchor.partition:
 		return nil, input("role ARN", "", "it is of partition %s, the trust anchor of %s", role.partition, anchor.partition)
-	case r.Region != "" && r.Region != anchor.region:
+	case region != "" && region != anchor.region:
 		return nil, input("region", "leave it out: the trust anchor's region is the only one that can answer",
-			"it is %q, the trust anchor's is %s", r.Region, anchor.region)
+			"it is %q, the trust anchor's is %s", region, anchor.region)
 	}
-	base, err := endpoint(r.Endpoint, anchor)
+	base, err := place{
+		service: "rolesanywhere", region: anchor.region, partition: anchor.partition,
+		fips: r.FIPS || fips, dualStack: r.DualStack, given: r.Endpoint,
+	}.url()
 	if err != nil {
 		return nil, err
 	}
@@ -137,58 +140,4 @@ func parseARN(setting, text, service, kind string) (arn, error) {
 		return arn{}, input(setting, form, "%.40q is no name of a %s", a.resource, kind)
 	}
 	return a, nil
-}
-
-// domains of the partitions that are served. Others need an endpoint.
-var domains = map[string]string{
-	"aws":        "amazonaws.com",
-	"aws-us-gov": "amazonaws.com",
-	"aws-cn":     "amazonaws.com.cn",
-}
-
-func endpoint(given string, anchor arn) (string, error) {
-	const setting = "endpoint"
-	if given == "" {
-		domain, ok := domains[anchor.partition]
-		if !ok {
-			return "", input(setting, "give the endpoint", "none is known for partition %s", anchor.partition)
-		}
-		return "https://rolesanywhere." + anchor.region + "." + domain, nil
-	}
-	return givenEndpoint(given)
-}
-
-// givenEndpoint is an endpoint of the user's as a base URL.
-func givenEndpoint(given string) (string, error) {
-	const setting = "endpoint"
-	u, err := url.Parse(given)
-	switch {
-	case err != nil:
-		return "", input(setting, "", "it is not a URL") // err quotes it, and it may hold a password
-	case u.User != nil:
-		return "", input(setting, "", "it holds a user name, which would be sent to nobody")
-	case u.Host == "" || u.Hostname() == "":
-		return "", input(setting, "it looks like https://rolesanywhere.eu-west-1.amazonaws.com", "it names no host")
-	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
-		return "", input(setting, "leave out everything after the host", "it is more than a host")
-	case u.Scheme == "http" && !loopback(u.Hostname()):
-		return "", input(setting, "use https", "http would show credentials to the network; it is for loopback only")
-	case u.Scheme != "https" && u.Scheme != "http":
-		return "", input(setting, "use https", "%.40q is not a scheme for it", u.Scheme)
-	}
-	return u.Scheme + "://" + u.Host, nil
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-// withoutRedirects keeps an answer that points elsewhere from taking the
-// signed request there.
-func withoutRedirects(c *http.Client) *http.Client {
-	own := *c
-	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	own.Jar = nil
-	return &own
 }

@@ -55,18 +55,9 @@ func readXML(body []byte, into any) error {
 }
 
 // webRefusal is the error that AWS expressed.
-//
-// https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html
 func (a *answer) webRefusal(token *proof.Token, now time.Time) error {
-	var body struct {
-		XMLName xml.Name `xml:"ErrorResponse"`
-		Error   struct{ Code, Message string }
-	}
-	code := ""
-	if readXML(a.body, &body) == nil && isErrorCode(body.Error.Code) {
-		code = body.Error.Code
-	}
-	e := a.refused(code, hide(token, body.Error.Message), now)
+	code, message := a.queryError()
+	e := a.refused(code, hide(token, message), now)
 	if code != "" {
 		e.Hint = webHint(e, token)
 	}

@@ -33,14 +33,16 @@ type WebIdentity struct {
 	// "daypass".
 	SessionName string
 	// Region is where to call STS; it must be of the role's partition. It is
-	// needed unless Endpoint is given.
+	// needed unless Endpoint is given. A name as fips-us-east-1 asks for FIPS.
 	Region string
 	// FIPS calls the endpoint whose cryptography is validated by FIPS 140. Which
 	// regions of the partition aws have one is AWS's to say; in aws-us-gov every
 	// endpoint is such, and aws-cn has none.
 	FIPS bool
-	// Endpoint is a base URL without a path; https, or http on loopback.
-	// Empty: AWS's own for region and partition.
+	// DualStack calls the endpoint that has IPv6, too.
+	DualStack bool
+	// Endpoint is a base URL without a path; https, or http on loopback; without
+	// FIPS and DualStack. Empty: AWS's own for region and partition.
 	Endpoint string
 	// Client makes the call; it decides on roots of trust and proxy. Redirects
 	// are refused whatever it says. Nil: http.DefaultClient.
@@ -146,7 +148,7 @@ func (w *WebIdentity) prepare() (*webCall, error) {
 	if err := checkSession(w.Duration, w.SessionName); err != nil {
 		return nil, err
 	}
-	base, err := w.endpoint(role)
+	base, err := stsPlace(w.Region, role, w.FIPS, w.DualStack, w.Endpoint)
 	if err != nil {
 		return nil, err
 	}
@@ -165,47 +167,6 @@ func (w *WebIdentity) prepare() (*webCall, error) {
 		client = w.Client
 	}
 	return &webCall{url: base + "/", form: form, role: role, client: withoutRedirects(client)}, nil
-}
-
-func (w *WebIdentity) endpoint(role arn) (string, error) {
-	const setting = "region"
-	if w.Region != "" && !isRegion(w.Region) {
-		return "", input(setting, "it looks like eu-west-1", "%.40q is no region", w.Region)
-	}
-	if w.Endpoint != "" {
-		return givenEndpoint(w.Endpoint)
-	}
-	domain, known := domains[role.partition]
-	switch {
-	case !known:
-		return "", input("endpoint", "give the endpoint", "none is known for partition %s", role.partition)
-	case w.Region == "":
-		return "", input(setting, "name the region in which the workload works", "none is given")
-	case partitionOf(w.Region) != role.partition:
-		return "", input(setting, "name one of the role's partition", "%s is of partition %s, the role of %s",
-			w.Region, partitionOf(w.Region), role.partition)
-	case w.FIPS && role.partition == "aws-cn":
-		return "", input("FIPS", "", "partition %s has no such endpoint", role.partition)
-	}
-	host := "https://sts."
-	if w.FIPS && role.partition == "aws" {
-		host = "https://sts-fips."
-	}
-	return host + w.Region + "." + domain, nil
-}
-
-// partitionOf tells the partition that a region is of, as far as daypass
-// serves it.
-func partitionOf(region string) string {
-	switch {
-	case strings.HasPrefix(region, "cn-"):
-		return "aws-cn"
-	case strings.HasPrefix(region, "us-gov-"):
-		return "aws-us-gov"
-	case strings.HasPrefix(region, "us-iso"), strings.HasPrefix(region, "eu-iso"), strings.HasPrefix(region, "eusc-"):
-		return "another"
-	}
-	return "aws"
 }
 
 func (c *webCall) send(ctx context.Context, token *proof.Token) (*answer, error) {
