@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,11 +29,15 @@ type Settings struct {
 	Password   daypass.Secret
 	PasswordFD string
 
-	// Exchange flags: see exchange.RolesAnywhere.
+	TokenSettings
+
+	// Exchange flags: see exchange.RolesAnywhere and exchange.WebIdentity.
 	RoleARN, TrustAnchorARN, ProfileARN string
 	SessionDuration                     time.Duration
 	RoleSessionName                     string
 	Region, Endpoint                    string
+	// Endpoints of one service and of all, which count where Endpoint is empty.
+	RolesAnywhereEndpoint, STSEndpoint, AnyEndpoint string
 
 	// CABundle is a PEM file of the only roots trusted for AWS's endpoints;
 	// empty: the system's.
@@ -44,7 +49,7 @@ type Settings struct {
 	WithoutProxy, Unverified bool
 
 	// WorkloadRegion is where the workload itself works, which may be another
-	// region than the trust anchor's. It shapes no call of ours.
+	// region than the trust anchor's. STS is called there.
 	WorkloadRegion string
 }
 
@@ -53,7 +58,10 @@ type Settings struct {
 func Defaults() Settings { return Settings{SessionDuration: time.Hour} }
 
 // ProofTable lists the settings that say who the workload is, pointing into s.
-func (s *Settings) ProofTable() []cli.Setting {
+func (s *Settings) ProofTable() []cli.Setting { return append(s.KeyTable(), s.TokenTable()...) }
+
+// KeyTable lists those of them that are about a certificate and its key.
+func (s *Settings) KeyTable() []cli.Setting {
 	return []cli.Setting{
 		{Flag: "certificate", Arg: "FILE", Into: &s.Certificate,
 			Help: "PEM or PKCS#12 file with the certificate, and perhaps its chain and key"},
@@ -68,32 +76,56 @@ func (s *Settings) ProofTable() []cli.Setting {
 	}
 }
 
-// Table lists all settings, pointing into s. Which of them Exchange cannot do
-// without, Missing knows.
-func (s *Settings) Table() []cli.Setting {
-	return append(s.ProofTable(), []cli.Setting{
-		{Flag: "role-arn", Arg: "ARN", Into: &s.RoleARN, Also: []string{"AWS_ROLE_ARN"},
-			Help: "the role to get credentials for"},
+// anchorTable lists what belongs to a certificate in AWS.
+func (s *Settings) anchorTable() []cli.Setting {
+	return []cli.Setting{
 		{Flag: "trust-anchor-arn", Arg: "ARN", Into: &s.TrustAnchorARN,
 			Help: "the Roles Anywhere trust anchor of the certificate's CA"},
 		{Flag: "profile-arn", Arg: "ARN", Into: &s.ProfileARN,
 			Help: "the Roles Anywhere profile that lists the role"},
+	}
+}
+
+// Table lists all settings, pointing into s. Which of them Exchange cannot do
+// without, Missing knows.
+func (s *Settings) Table() []cli.Setting {
+	return slices.Concat(s.ProofTable(), []cli.Setting{
+		{Flag: "role-arn", Arg: "ARN", Into: &s.RoleARN, Also: []string{"AWS_ROLE_ARN"},
+			Help: "the role to get credentials for"},
+	}, s.anchorTable(), []cli.Setting{
 		{Flag: "session-duration", Arg: "SECONDS", Into: &s.SessionDuration,
-			Help: "life to ask for, 900 to 43200 seconds, or as 90m; the profile may shorten it"},
+			Help: "life to ask for, 900 to 43200 seconds, or as 90m; a profile may shorten it"},
 		{Flag: "role-session-name", Arg: "NAME", Into: &s.RoleSessionName,
-			Help: "name of the session, if the profile accepts one"},
+			Help: "name of the session, if the profile accepts one; with a token the host's, if none is given"},
+		{Into: &s.AmbientSessionName, Also: []string{"AWS_ROLE_SESSION_NAME"},
+			Help: "name of the session, with a token"},
 		{Flag: "region", Arg: "REGION", Into: &s.Region,
-			Help: "the trust anchor's region, if its ARN is not to decide"},
+			Help: "the trust anchor's region, if its ARN is not to decide; with a token the region to call"},
+		{Into: &s.WorkloadRegion, Also: []string{"AWS_REGION", "AWS_DEFAULT_REGION"},
+			Help: "with a token the region to call; for serve the one to tell the workload, if it is not the trust anchor's"},
 		{Flag: "endpoint", Arg: "URL", Into: &s.Endpoint,
-			Also: []string{"AWS_ENDPOINT_URL_ROLESANYWHERE", "AWS_ENDPOINT_URL"},
-			Help: "where to call Roles Anywhere instead of AWS's own address"},
+			Help: "where to call Roles Anywhere, or STS, instead of AWS's own address"},
+		{Into: &s.RolesAnywhereEndpoint, Also: []string{"AWS_ENDPOINT_URL_ROLESANYWHERE"}, Help: "where to call Roles Anywhere"},
+		{Into: &s.STSEndpoint, Also: []string{"AWS_ENDPOINT_URL_STS"}, Help: "where to call STS"},
+		{Into: &s.AnyEndpoint, Also: []string{"AWS_ENDPOINT_URL"}, Help: "where to call either, if nothing else says so"},
 		{Flag: "ca-bundle", Arg: "FILE", Into: &s.CABundle, Also: []string{"AWS_CA_BUNDLE"},
 			Help: "PEM file with the only roots to trust for that address"},
-	}...)
+	})
+}
+
+// endpoint is where to call a service: as a flag says, or the variable of the
+// service, or that of all. Empty: at AWS's own address.
+func (s *Settings) endpoint(ofService string) string {
+	for _, url := range []string{s.Endpoint, ofService, s.AnyEndpoint} {
+		if url != "" {
+			return url
+		}
+	}
+	return ""
 }
 
 // ServeTable is Table with the further names that sidecars after AWS's blog are
-// configured by, and the workload's region, which a metadata service tells.
+// configured by.
 func (s *Settings) ServeTable() []cli.Setting {
 	more := map[string]string{
 		"role-arn":         "ROLE_ARN",
@@ -106,18 +138,17 @@ func (s *Settings) ServeTable() []cli.Setting {
 			table[i].Also = append(row.Also, name)
 		}
 	}
-	return append(table, cli.Setting{Into: &s.WorkloadRegion, Also: []string{"AWS_REGION", "AWS_DEFAULT_REGION"},
-		Help: "region to tell the workload, if it is not the trust anchor's"})
+	return table
 }
 
 // SidecarDir is where sidecars after AWS's blog have their certificate.
 const SidecarDir = "/iamra"
 
 // UseSidecarFiles names tls.crt and tls.key in dir, if there is such a
-// directory and neither certificate nor key is named yet. The files may come
-// later.
+// directory and neither certificate, key nor token is named yet. The files may
+// come later.
 func (s *Settings) UseSidecarFiles(dir string) {
-	if s.Certificate != "" || s.PrivateKey != "" {
+	if s.Certificate != "" || s.PrivateKey != "" || s.WebIdentityTokenFile != "" || s.TokenSource != "" {
 		return
 	}
 	if info, err := os.Stat(dir); err == nil && info.IsDir() {
@@ -126,15 +157,24 @@ func (s *Settings) UseSidecarFiles(dir string) {
 	}
 }
 
-// Missing is nil, or one error of wrong usage that names every setting that is
-// needed and not given, with all ways to give it.
+// Missing is nil, or one error of wrong usage that names every setting that a
+// certificate needs and that is not given, with all ways to give it.
 func (s *Settings) Missing() error {
-	needed := map[any]bool{&s.Certificate: true, &s.RoleARN: true, &s.TrustAnchorARN: true, &s.ProfileARN: true}
+	return s.missing(map[any]bool{&s.Certificate: true, &s.RoleARN: true, &s.TrustAnchorARN: true, &s.ProfileARN: true})
+}
+
+func (s *Settings) missing(needed map[any]bool) error {
 	var names, ways []string
 	for _, row := range s.Table() {
 		if at, ok := row.Into.(*string); ok && needed[row.Into] && *at == "" {
 			all := row.Names()
 			names = append(names, all[0])
+			switch row.Into {
+			case &s.Certificate:
+				all = append(all, "or a token by --web-identity-token-file or --token-source")
+			case &s.Region:
+				all = append(all, "AWS_REGION")
+			}
 			ways = append(ways, fmt.Sprintf("%s (or %s)", all[0], strings.Join(all[1:], ", ")))
 		}
 	}
@@ -177,7 +217,7 @@ func (s *Settings) Exchange(keys proof.KeySource) (*exchange.RolesAnywhere, erro
 		Duration:       s.SessionDuration,
 		SessionName:    s.RoleSessionName,
 		Region:         s.Region,
-		Endpoint:       s.Endpoint,
+		Endpoint:       s.endpoint(s.RolesAnywhereEndpoint),
 		Client:         client,
 	}
 	return call, call.Check()

@@ -56,13 +56,14 @@ func TestTableNamesEverySettingOnce(t *testing.T) {
 		"--session-duration", "--role-session-name", "--region", "--endpoint", "DAYPASS_ROLE_ARN",
 		"AWS_ROLE_ARN", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_CA_BUNDLE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_ROLESANYWHERE",
 		"TRUST_ANCHOR_ARN", "PROFILE_ARN", "ROLE_ARN",
+		"--web-identity-token-file", "--token-source", "--audience", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_SESSION_NAME", "AWS_ENDPOINT_URL_STS",
 	} {
 		if !seen[name] {
 			t.Errorf("nothing is called %s", name)
 		}
 	}
 	for _, row := range s.Table() {
-		for _, name := range []string{"TRUST_ANCHOR_ARN", "PROFILE_ARN", "ROLE_ARN", "AWS_REGION"} {
+		for _, name := range []string{"TRUST_ANCHOR_ARN", "PROFILE_ARN", "ROLE_ARN"} {
 			for _, also := range row.Also {
 				if also == name {
 					t.Errorf("%s is read by more than serve", name)

@@ -36,13 +36,6 @@ func newServeOptions(c *cobra.Command, more ...cli.Setting) *options {
 	return o
 }
 
-// exchange wires the call that all else is built on.
-func (o *options) exchange(log *slog.Logger) (*exchange.RolesAnywhere, *proof.KeyFiles, error) {
-	keys := o.Keys(log)
-	call, err := o.Exchange(keys)
-	return call, keys, said(err)
-}
-
 func (o *options) bind(c *cobra.Command, settings, more []cli.Setting) {
 	o.logFormat = "text"
 	cli.Bind(c, more...)
@@ -75,7 +68,9 @@ func said(err error) error {
 	var (
 		told    *cli.Error
 		input   *exchange.InputError
+		source  *proof.InputError
 		file    *proof.FileError
+		silent  *proof.IssuerError
 		refused *daypass.Error
 	)
 	switch {
@@ -83,6 +78,10 @@ func said(err error) error {
 		return err
 	case errors.As(err, &input):
 		return &cli.Error{Err: err, Hint: input.Hint, Code: cli.Usage}
+	case errors.As(err, &source):
+		return &cli.Error{Err: err, Hint: source.Hint, Code: cli.Usage}
+	case errors.As(err, &silent):
+		return &cli.Error{Err: err, Hint: silent.Hint, Code: cli.Failed}
 	case errors.As(err, &file):
 		return &cli.Error{Err: err, Hint: file.Hint, Code: cli.Usage}
 	case errors.As(err, &refused):

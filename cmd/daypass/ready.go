@@ -18,11 +18,12 @@ func ready() *cobra.Command {
 	at := defaultListen
 	c := &cobra.Command{
 		Use:   "ready",
-		Short: "probe whether serve is up and its certificate is whole",
+		Short: "probe whether serve is up and its certificate or token is whole",
 		Long: `Ready is an exec probe for a container that runs serve. It ends with 0 if the
-endpoint answers and certificate, chain and key can be read and fit together.
-It does not ask whether AWS is up: a workload that waits for that would be
-restarted by every outage. Settings are read as serve reads them.`,
+endpoint answers and certificate, chain and key can be read and fit together,
+or the token's file holds a token. It does not ask whether AWS is up: a workload
+that waits for that would be restarted by every outage. Settings are read as
+serve reads them.`,
 		Example: `  readinessProbe: {exec: {command: [daypass, ready]}}`,
 	}
 	o := &options{}
@@ -37,12 +38,16 @@ restarted by every outage. Settings are read as serve reads them.`,
 		if err != nil {
 			return err
 		}
-		if o.Certificate == "" {
-			return cli.Usagef("give --certificate (or DAYPASS_CERTIFICATE)", "--certificate is missing")
+		shows, err := o.shows(log)
+		if err != nil {
+			return err
+		}
+		if _, ok := shows.(certificate); ok && o.Certificate == "" {
+			return cli.Usagef("give --certificate (or DAYPASS_CERTIFICATE), or a token", "--certificate is missing")
 		}
 		ctx, cancel := context.WithTimeout(c.Context(), 5*time.Second)
 		defer cancel()
-		if _, err := o.Keys(log).Key(ctx); err != nil {
+		if err := shows.whole(ctx); err != nil {
 			return said(err)
 		}
 		return answers(ctx, addrs[0])

@@ -67,11 +67,11 @@ failed, 126 if the command cannot be run, 127 if it is not found.`,
 		if err != nil {
 			return failed(err)
 		}
-		call, keys, err := o.exchange(log)
+		call, shows, err := o.exchange(log)
 		if err != nil {
 			return failed(err)
 		}
-		src := &refresh.Source{From: call, Changed: keys.Changed, Log: log}
+		src := &refresh.Source{From: call, Changed: shows.changed, Log: log}
 		defer src.Close()
 		environ, end, err := environment(c.Context(), src, variables, log)
 		if err != nil {

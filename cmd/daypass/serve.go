@@ -15,7 +15,6 @@ import (
 	"daypass.dev/config"
 	"daypass.dev/deliver"
 	"daypass.dev/internal/cli"
-	"daypass.dev/proof"
 	"daypass.dev/reason"
 	"daypass.dev/refresh"
 )
@@ -36,7 +35,7 @@ protocols on one port. It prints what to set for them:
              AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE; needs --authorization-token-file
 
 Where AWS cannot be asked at first, it starts all the same and keeps trying.
-Certificates that are renewed in their files are taken up.
+Certificates and tokens that are renewed in their files are taken up.
 
 The environment and the files of the sidecar in AWS's blog are understood, too:
 TRUST_ANCHOR_ARN, PROFILE_ARN, ROLE_ARN, /iamra/tls.crt and /iamra/tls.key.`,
@@ -72,7 +71,7 @@ func serving(ctx context.Context, o *options, flags *serveFlags, stdout io.Write
 		why, _ := reason.Lookup("listen-routable")
 		return cli.Usagef(why.Mend, "--listen %s: other machines may reach this address, and nothing would ask them for a token", flags.listen)
 	}
-	call, keys, err := o.exchange(log)
+	call, shows, err := o.exchange(log)
 	if err != nil {
 		return err
 	}
@@ -80,7 +79,7 @@ func serving(ctx context.Context, o *options, flags *serveFlags, stdout io.Write
 	if err != nil {
 		return err
 	}
-	src := &refresh.Source{From: call, Changed: keys.Changed, Log: log}
+	src := &refresh.Source{From: call, Changed: shows.changed, Log: log}
 	defer src.Close()
 	go func() {
 		_, _ = src.Credentials(ctx) // starts renewal, which logs what comes of it
@@ -99,7 +98,7 @@ func serving(ctx context.Context, o *options, flags *serveFlags, stdout io.Write
 			all.close()
 			return fmt.Errorf("listening for health checks: %w", err)
 		}
-		all = append(all, served{deliver.Server(health(keys, src), log), l})
+		all = append(all, served{deliver.Server(health(shows, src), log), l})
 		log.Info("answering health checks", "address", l.Addr().String())
 	}
 	announce(stdout, open, flags.tokenFile, !routable(addrs))
@@ -131,27 +130,19 @@ func announce(w io.Writer, open []net.Listener, tokenFile string, imds bool) {
 	}
 }
 
-func health(keys proof.KeySource, src *refresh.Source) *deliver.Health {
+func health(shows shown, src *refresh.Source) *deliver.Health {
 	return &deliver.Health{
-		Ready: func(ctx context.Context) error {
-			_, err := keys.Key(ctx)
-			return err
-		},
+		Ready: shows.whole,
 		Metrics: func() []deliver.Metric {
 			status := src.Status()
-			metrics := []deliver.Metric{
+			return append(shows.ends(context.Background()), []deliver.Metric{
 				{Name: "daypass_credentials_remaining_seconds", Value: status.Remaining.Seconds(),
 					Help: "Life left in the credentials held; 0 if there are none."},
 				{Name: "daypass_exchange_calls_total", Counter: true, Value: float64(status.Calls),
 					Help: "Calls to AWS for credentials."},
 				{Name: "daypass_exchange_failures_total", Counter: true, Value: float64(status.Failures),
 					Help: "Calls to AWS that gave no credentials."},
-			}
-			if key, err := keys.Key(context.Background()); err == nil {
-				metrics = append(metrics, deliver.Metric{Name: "daypass_certificate_expiry_timestamp_seconds",
-					Help: "When the certificate ends, in Unix time.", Value: float64(key.Leaf.NotAfter.Unix())})
-			}
-			return metrics
+			}...)
 		},
 	}
 }

@@ -40,7 +40,7 @@ EC key, PKCS #1 v1.5 of an RSA key) and no newline.`,
 		Example: `  daypass sign-string --certificate tls.crt --private-key tls.key --format text`,
 	}
 	o := &options{}
-	o.bind(c, o.ProofTable(), []cli.Setting{
+	o.bind(c, o.KeyTable(), []cli.Setting{
 		{Flag: "digest", Arg: "NAME", Into: &s.digest, Help: "SHA256, SHA384 or SHA512"},
 		{Flag: "format", Arg: "FORMAT", Into: &s.format, Help: "json or text for hexadecimal digits, or bin"},
 	})

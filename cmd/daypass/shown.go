@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+
+	"daypass.dev"
+	"daypass.dev/deliver"
+	"daypass.dev/proof"
+)
+
+// A caller is the call to AWS that all else is built on.
+type caller interface {
+	daypass.Source
+	// MemoryKey is that of refresh.Disk.
+	MemoryKey(ctx context.Context) (string, error)
+}
+
+// What a workload shows to AWS, as far as others than AWS look at it.
+type shown interface {
+	// in wires the call in which it is shown.
+	in(o *options) (caller, error)
+	// whole says whether it can be read and fits together, without asking
+	// anybody beyond this machine's disk.
+	whole(ctx context.Context) error
+	// changed is refresh.Source.Changed.
+	changed() bool
+	// ends is when it ends, as a metric; none if that is not known.
+	ends(ctx context.Context) []deliver.Metric
+}
+
+// exchange wires the call, and what is shown in it.
+func (o *options) exchange(log *slog.Logger) (caller, shown, error) {
+	shows, err := o.shows(log)
+	if err != nil {
+		return nil, nil, err
+	}
+	call, err := shows.in(o)
+	return call, shows, said(err)
+}
+
+// shows is what the settings name.
+func (o *options) shows(log *slog.Logger) (shown, error) {
+	bears, err := o.BearsToken()
+	if err != nil {
+		return nil, err
+	}
+	if !bears {
+		return certificate{o.Keys(log)}, nil
+	}
+	source, err := o.Tokens()
+	return token{source}, said(err)
+}
+
+type certificate struct{ *proof.KeyFiles }
+
+func (c certificate) in(o *options) (caller, error) { return o.Exchange(c.KeyFiles) }
+
+func (c certificate) whole(ctx context.Context) error {
+	_, err := c.Key(ctx)
+	return err
+}
+
+func (c certificate) changed() bool { return c.Changed() }
+
+func (c certificate) ends(ctx context.Context) []deliver.Metric {
+	key, err := c.Key(ctx)
+	if err != nil {
+		return nil
+	}
+	return []deliver.Metric{{Name: "daypass_certificate_expiry_timestamp_seconds",
+		Help: "When the certificate ends, in Unix time.", Value: float64(key.Leaf.NotAfter.Unix())}}
+}
+
+type token struct{ proof.TokenSource }
+
+func (t token) in(o *options) (caller, error) { return o.WebIdentity(t.TokenSource) }
+
+// whole looks at files only: a service that issues tokens is not asked by
+// probes.
+func (t token) whole(ctx context.Context) error {
+	if _, ok := t.TokenSource.(*proof.TokenFile); !ok {
+		return nil
+	}
+	_, err := t.Token(ctx)
+	return err
+}
+
+func (t token) changed() bool { return false }
+
+func (t token) ends(ctx context.Context) []deliver.Metric {
+	file, ok := t.TokenSource.(*proof.TokenFile)
+	if !ok {
+		return nil
+	}
+	now, err := file.Token(ctx)
+	if err != nil {
+		return nil
+	}
+	return []deliver.Metric{{Name: "daypass_token_expiry_timestamp_seconds",
+		Help: "When the token in the file ends, in Unix time.", Value: float64(now.Expires.Unix())}}
+}
