@@ -40,6 +40,7 @@ type scene struct {
 // the secrets in it are planted; everything else that it prints is a sink.
 type command struct {
 	args   []string // the first is the subcommand
+	called string   // the program's path; empty: daypass
 	env    []string
 	answer bool
 	plain  bool // it has no log
@@ -50,6 +51,11 @@ type command struct {
 func (s *scene) commands() []command {
 	process := func(code int, args ...string) command {
 		return command{args: append([]string{"credential-process"}, args...), answer: code == 0, code: code}
+	}
+	helper := func(code int, args ...string) command {
+		return command{called: s.File("aws_signing_helper"), plain: true, answer: code == 0, code: code, args: append([]string{
+			"credential-process", "--debug", "--certificate", s.File("tls.crt"), "--private-key", s.File("tls.key"),
+			"--role-arn", stage.RoleARN, "--trust-anchor-arn", stage.AnchorARN, "--profile-arn", stage.ProfileARN}, args...)}
 	}
 	at := strings.TrimPrefix(s.served.IMDS, "http://")
 	key, _ := os.ReadFile(s.File("tls.key"))
@@ -67,6 +73,10 @@ func (s *scene) commands() []command {
 		process(2, "--no-cache", "--private-key", string(key)),
 		process(3, "--no-cache", "--role-arn", stage.RoleARN+"s"),
 		process(1, "--no-cache", "--endpoint", "https://127.0.0.1:1"),
+		helper(0),
+		helper(1, "--private-key", s.File("broken.key")),
+		helper(1, "--private-key", string(key)),
+		helper(1, "--role-arn", stage.RoleARN+"s"),
 		{args: []string{"env"}, answer: true},
 		{args: []string{"env", "--role-arn", stage.RoleARN + "s"}, code: 3},
 		{args: []string{"run", "--", "env"}, answer: true},
@@ -101,13 +111,17 @@ func (s *scene) run(t *testing.T, c command) {
 			args = slices.Concat(args[:1], []string{"-v", "--log-format", form}, args[1:])
 		}
 		var stdout, stderr bytes.Buffer
-		cmd := exec.Command(program(t, "daypass"), args...)
+		path := c.called
+		if path == "" {
+			path = program(t, "daypass")
+		}
+		cmd := exec.Command(path, args...)
 		cmd.Env, cmd.Stdout, cmd.Stderr = slices.Concat(s.env, c.env), &stdout, &stderr
 		err := cmd.Run()
 		if failed := (*exec.ExitError)(nil); err != nil && !errors.As(err, &failed) {
 			t.Fatal(err)
 		}
-		name := "daypass " + c.args[0]
+		name := filepath.Base(path) + " " + c.args[0]
 		if got := cmd.ProcessState.ExitCode(); got != c.code {
 			t.Errorf("%s: exit code %d, want %d: %s", cmd, got, c.code, stderr.String())
 		}
@@ -200,6 +214,9 @@ func (s *scene) writeFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	broken := bytes.Replace(text, []byte("\nM"), []byte("\nX"), 1)
+	if err := os.Symlink(program(t, "daypass"), s.File("aws_signing_helper")); err != nil {
+		t.Fatal(err)
+	}
 	for name, data := range map[string][]byte{"broken.key": broken, "tls.p12": p12} {
 		if err := os.WriteFile(s.File(name), data, 0o600); err != nil {
 			t.Fatal(err)
