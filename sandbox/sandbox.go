@@ -55,7 +55,12 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if d := h.world.ClockOffset(); d.Abs() >= time.Second {
 		c.Decision.NotAWS = append(c.Decision.NotAWS, "clock set by "+d.Round(time.Second).String())
 	}
-	if err := h.serveSafely(c, rm, to, a, r); err != nil {
+	err := h.serveSafely(c, rm, to, a, r)
+	// A refused call can have changed something too: who called is remembered.
+	if kept := c.Keep(); kept != nil {
+		err = fmt.Errorf("keeping what the call changed: %w", kept)
+	}
+	if err != nil {
 		refuse(c, rm, a, r, err)
 	} else if !a.gone {
 		a.WriteHeader(http.StatusOK) // what a service means that writes nothing

@@ -104,6 +104,7 @@ func createOIDCProvider(q *request) (any, error) {
 		return nil, exists("Provider with url https://%s already exists.", url)
 	}
 	p := q.account().AddOIDCProvider(url)
+	q.Changed(world.Thing{Kind: "oidc-provider", Account: q.account().ID, Name: p.URL})
 	p.ClientIDs, p.Thumbprints, p.Tags, p.Created = clients, prints, tags, q.Time
 	result := struct {
 		Arn  string `xml:"OpenIDConnectProviderArn"`

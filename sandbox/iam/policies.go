@@ -116,6 +116,7 @@ func createPolicy(q *request) (any, error) {
 		}
 	}
 	p := a.AddPolicy(n.name, n.path, doc)
+	q.Changed(world.Thing{Kind: "policy", Account: a.ID, Name: p.ARN})
 	p.Created, p.Versions[0].Created = q.Time, q.Time
 	return policyResult{viewPolicy(a, p)}, nil
 }
@@ -135,6 +136,7 @@ func (q *request) withPolicy(do func(a *world.Account, p *world.Policy, own bool
 	defer q.World.Unlock()
 	a := q.account()
 	if p := a.Policies[arn]; p != nil {
+		q.Changed(world.Thing{Kind: "policy", Account: a.ID, Name: p.ARN})
 		return do(a, p, true)
 	}
 	if slices.Contains(world.AWSManagedPolicies(), arn) {

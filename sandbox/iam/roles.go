@@ -150,6 +150,7 @@ func createRole(q *request) (any, error) {
 		return nil, notAttachable(n.boundary)
 	}
 	r := a.AddRole(n.name, n.path, trust)
+	q.Changed(world.Thing{Kind: "role", Account: a.ID, Name: r.Name})
 	r.Description, r.Created, r.MaxSession = q.Get("Description"), q.Time, life
 	r.Boundary, r.Tags = n.boundary, n.tags
 	return roleResult{viewRole(r)}, nil
@@ -195,6 +196,7 @@ func (q *request) withRole(ctx policy.Context, do func(*world.Account, *world.Ro
 	if r == nil {
 		return nil, missing("The role with name %s cannot be found.", name)
 	}
+	q.Changed(world.Thing{Kind: "role", Account: a.ID, Name: r.Name})
 	return do(a, r)
 }
 

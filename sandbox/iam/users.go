@@ -55,6 +55,7 @@ func createUser(q *request) (any, error) {
 		return nil, notAttachable(n.boundary)
 	}
 	u := a.AddUser(n.name, n.path)
+	q.Changed(world.Thing{Kind: "user", Account: a.ID, Name: u.Name})
 	u.Created, u.Boundary, u.Tags = q.Time, n.boundary, n.tags
 	return userResult{viewUser(u)}, nil
 }
@@ -94,6 +95,7 @@ func (q *request) withUser(ctx policy.Context, do func(*world.Account, *world.Us
 	if u == nil {
 		return nil, missing("The user with name %s cannot be found.", name)
 	}
+	q.Changed(world.Thing{Kind: "user", Account: a.ID, Name: u.Name})
 	return do(a, u)
 }
 

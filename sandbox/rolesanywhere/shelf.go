@@ -56,6 +56,7 @@ func (s shelf[T]) changed(q *request, change func(*world.Account, *T) error) (an
 	if thing == nil {
 		return nil, missing(q.arnOf(s.kind, q.id))
 	}
+	q.Changed(world.Thing{Kind: s.kind, Account: q.account().ID, Name: q.id})
 	if err := change(q.account(), thing); err != nil {
 		return nil, err
 	}
@@ -99,6 +100,7 @@ func (s shelf[T]) tags(q *request, id string) map[string]string {
 func (s shelf[T]) add(q *request, thing *T) error {
 	q.World.Lock()
 	s.of(q.account())[s.about(thing).id] = thing
+	q.Changed(world.Thing{Kind: s.kind, Account: q.account().ID, Name: s.about(thing).id})
 	shown := s.show(thing)
 	q.World.Unlock()
 	return s.answer(q, http.StatusCreated, shown)

@@ -38,6 +38,7 @@ func remember(c *world.Call, who *caller, asked parameters, failed bool) string 
 		}
 		account.Subjects[id] = s
 	}
+	c.Changed(world.Thing{Kind: "subject", Account: account.ID, Name: s.ID})
 	s.LastSeen = c.Time
 	s.Credentials = rememberCredential(s.Credentials, who, failed, c.Time)
 	if len(asked.properties) > 0 {

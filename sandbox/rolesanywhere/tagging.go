@@ -9,6 +9,7 @@ import (
 
 	"daypass.dev/policy"
 	"daypass.dev/sandbox/wire"
+	"daypass.dev/sandbox/world"
 )
 
 // The limits of a resource's tags (API reference, Tag).
@@ -104,6 +105,8 @@ func (q *request) onTags(resource string, ctx policy.Context, change func(map[st
 		return nil, err
 	}
 	*tags = after
+	asked, _ := parseARN(resource)
+	q.Changed(world.Thing{Kind: asked.kind, Account: q.account().ID, Name: asked.id})
 	return maps.Clone(after), nil
 }
 

@@ -92,6 +92,7 @@ func (x *exchange) checkLocation(constraint string) error {
 // addBucket makes the bucket if its name is free in all accounts. In us-east-1
 // making one's own bucket again succeeds, as at AWS.
 func (x *exchange) addBucket(p place) error {
+	x.Changed(world.Thing{Kind: "bucket", Account: p.account, Name: p.name})
 	x.World.Lock()
 	defer x.World.Unlock()
 	_, b := x.World.Bucket(p.name)
@@ -139,6 +140,7 @@ func (x *exchange) deleteBucket() error {
 	x.World.Lock()
 	b := x.still(p)
 	full := b != nil && len(b.Objects) > 0
+	x.Changed(world.Thing{Kind: "bucket", Account: p.account, Name: p.name})
 	if b != nil && !full {
 		delete(x.World.Account(p.account).Buckets, p.name)
 	}

@@ -46,6 +46,7 @@ func (x *exchange) putObject() error {
 	b := x.still(p)
 	if b != nil {
 		b.Objects[x.key] = o
+		x.Changed(world.Thing{Kind: "object", Account: p.account, Name: p.name, Key: x.key})
 	}
 	x.World.Unlock()
 	if b == nil {
@@ -144,6 +145,7 @@ func (x *exchange) deleteObject() error {
 	x.World.Lock()
 	if b := x.still(p); b != nil {
 		delete(b.Objects, x.key)
+		x.Changed(world.Thing{Kind: "object", Account: p.account, Name: p.name, Key: x.key})
 	}
 	x.World.Unlock()
 	x.w.WriteHeader(http.StatusNoContent)

@@ -74,6 +74,7 @@ func (x *exchange) setPolicy(p place, doc *policy.Document) error {
 	b := x.still(p)
 	if b != nil {
 		b.Policy = doc
+		x.Changed(world.Thing{Kind: "bucket", Account: p.account, Name: p.name})
 	}
 	x.World.Unlock()
 	if b == nil {

@@ -286,9 +286,12 @@ func (c *Call) issue(role Role, a Assume, life time.Duration) (*Issued, error) {
 	for _, doc := range a.Policies {
 		s.Policies = append(s.Policies, doc.Text)
 	}
-	id, secret, token, err := c.World.Seal(s)
+	id, secret, token, long, err := c.World.sealed(s)
 	if err != nil {
 		return nil, err
+	}
+	if long != "" {
+		c.Changed(Thing{Kind: "session", Name: long})
 	}
 	s.AccessKeyID = id
 	c.Decision.Issued = id

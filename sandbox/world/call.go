@@ -40,6 +40,8 @@ type Call struct {
 	Context policy.Context
 	// Decision is the record that this call will leave.
 	Decision *Decision
+
+	changed []Thing
 }
 
 // A Session is what a sealed session token says.

@@ -94,6 +94,13 @@ func (w *World) SetFaults(faults ...Fault) {
 	}
 }
 
+// all returns the faults as they were set.
+func (f *faultSet) all() []Fault {
+	f.Lock()
+	defer f.Unlock()
+	return f.set
+}
+
 // NextFault chooses the fault that strikes a call now, the first that matches,
 // and counts it; false if none does.
 func (w *World) NextFault(service, operation string) (Fault, bool) {

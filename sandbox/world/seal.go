@@ -53,7 +53,9 @@ type sealed struct {
 
 func (s *sealer) init() {
 	s.once.Do(func() {
-		_, _ = rand.Read(s.master[:])
+		if s.master == ([32]byte{}) { // not restored
+			_, _ = rand.Read(s.master[:])
+		}
 		key, err := hkdf.Key(sha256.New, s.master[:], nil, "session token", 32)
 		if err != nil {
 			panic(err) // no such size fails
@@ -65,27 +67,38 @@ func (s *sealer) init() {
 		if s.aead, err = cipher.NewGCM(block); err != nil {
 			panic(err)
 		}
-		s.long = map[string]longSession{}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.long == nil {
+			s.long = map[string]longSession{}
+		}
 	})
 }
 
 // Seal makes the keys of a session: a fresh access key id that encodes the
 // account, a secret and a token of at most 2 KB that holds the session. The
 // session's AccessKeyID is ignored. A token outlives the sandbox's process
-// only where its key does, which today is nowhere.
+// only where the world is kept.
 func (w *World) Seal(s Session) (accessKeyID, secret, token string, err error) {
+	accessKeyID, secret, token, _, err = w.sealed(s)
+	return accessKeyID, secret, token, err
+}
+
+// sealed is Seal, and names what the world keeps of the session: its hash,
+// empty for one that its token holds whole.
+func (w *World) sealed(s Session) (accessKeyID, secret, token, hash string, err error) {
 	w.seal.init()
 	accessKeyID = NewAccessKeyID("ASIA", s.Account)
 	s.AccessKeyID = ""
-	plain, err := w.seal.pack(s, w.Now())
+	plain, hash, err := w.seal.pack(s, w.Now())
 	if err != nil {
-		return "", "", "", err
+		return "", "", "", "", err
 	}
 	head := make([]byte, 1+w.seal.aead.NonceSize())
 	head[0] = tokenVersion
 	_, _ = rand.Read(head[1:])
 	raw := w.seal.aead.Seal(head, head[1:], plain, []byte(accessKeyID))
-	return accessKeyID, w.seal.secret(accessKeyID, head[1:]), base64.StdEncoding.EncodeToString(raw), nil
+	return accessKeyID, w.seal.secret(accessKeyID, head[1:]), base64.StdEncoding.EncodeToString(raw), hash, nil
 }
 
 // unseal is the reverse of Seal; the error is errToken or wraps it.
@@ -116,13 +129,13 @@ func (s *sealer) secret(accessKeyID string, nonce []byte) string {
 	return base64.StdEncoding.EncodeToString(b)
 }
 
-func (s *sealer) pack(session Session, now time.Time) ([]byte, error) {
+func (s *sealer) pack(session Session, now time.Time) (plain []byte, hash string, err error) {
 	data, err := deflate(sealed{Session: &session})
 	if err != nil || len(data) <= maxSealed {
-		return data, err
+		return data, "", err
 	}
 	sum := sha256.Sum256(data)
-	hash := hex.EncodeToString(sum[:])
+	hash = hex.EncodeToString(sum[:])
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for h, l := range s.long {
@@ -131,7 +144,8 @@ func (s *sealer) pack(session Session, now time.Time) ([]byte, error) {
 		}
 	}
 	s.long[hash] = longSession{data, session.Expires}
-	return deflate(sealed{Hash: hash})
+	plain, err = deflate(sealed{Hash: hash})
+	return plain, hash, err
 }
 
 func (s *sealer) unpack(data []byte) (*Session, error) {

@@ -38,6 +38,7 @@ type World struct {
 	seal   sealer
 	log    decisionLog
 	faults faultSet
+	keeper func([]Thing) error // nil: nothing is kept
 }
 
 // New returns a world with one empty account, DefaultAccount.
