@@ -5,7 +5,7 @@ GO      ?= go
 N       ?= 02
 STATIC   = CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w'
 
-.PHONY: build demo test soak bench check update walkthrough
+.PHONY: build demo test test-cluster soak bench check images push update walkthrough cluster cluster-down
 
 build: ## bin/daypass and bin/daypassctl, static
 	$(STATIC) -o bin/daypass ./cmd/daypass
@@ -18,12 +18,31 @@ test: ## everything that needs no long clock
 	$(GO) run ./e2e/prepare
 	$(GO) test ./...
 	$(GO) run ./e2e/walkthrough all
+	if [ "$$(id -u)" = 0 ]; then $(MAKE) test-cluster; else echo "skipped without root: make test-cluster"; fi
+
+test-cluster: cluster ## what needs a real Kubernetes, on one that is started for it
+	$(GO) run ./e2e/kube/cmd/addon build
+	DAYPASS_CLUSTER=1 $(GO) test -count=1 -p 1 -timeout 30m ./e2e/kube/... ./e2e/sidecar; \
+		code=$$?; $(GO) run ./e2e/kube/cmd/cluster down; exit $$code
+
+cluster: ## a real Kubernetes of two nodes, built from source the first time
+	$(GO) run ./e2e/kube/cmd/cluster up
+
+cluster-down:
+	$(GO) run ./e2e/kube/cmd/cluster down
+
+images: ## OCI archives in dist/, without a container engine
+	$(GO) run ./e2e/images/cmd/images build --out dist
+
+push: ## make push REGISTRY=registry.example.org/team
+	$(GO) run ./e2e/images/cmd/images push $(REGISTRY)
 
 walkthrough: ## one story to its end: make walkthrough N=02
 	$(GO) run ./e2e/walkthrough $(N)
 
 soak: ## long clocks, loads, kill loops, a minute of every fuzz target
 	$(GO) test -count=1 -timeout 60m -tags soak ./...
+	DAYPASS_CLUSTER=1 $(GO) test -count=1 -timeout 60m -tags soak ./e2e/kube
 	$(GO) run ./e2e/fuzz -time 60s
 
 bench: ## the budgets
