@@ -24,7 +24,7 @@ import (
 const maxWorld = 16 << 20
 
 type sandboxOptions struct {
-	listen, world, decisions, writeEnv string
+	listen, world, state, decisions, writeEnv string
 }
 
 func sandboxCommand() *cobra.Command {
@@ -34,22 +34,30 @@ func sandboxCommand() *cobra.Command {
 		Short: "a strict local AWS",
 		Long: `Sandbox serves a local AWS: IAM, STS, Roles Anywhere and S3. It verifies every
 signature and decides every call by the policies of its world, and says in one
-line why it refused. It forgets everything when it ends, is for development and
-tests, and never for production.
+line why it refused. It forgets everything when it ends, unless --state names a
+folder, is for development and tests, and never for production.
 
 One port serves HTTPS with a CA made for this run, plain HTTP, and a forward
 proxy that stands for AWS's host names (HTTPS_PROXY). SDKs and the AWS CLI find
 it by the variables that --write-env writes; with a command, that runs in this
 environment, as an administrator, and the sandbox ends with it and with its exit
-code (126 if it cannot be run, 127 if it is not found).`,
+code (126 if it cannot be run, 127 if it is not found).
+
+With --state, what has been answered is on disk: accounts, objects, and the
+sessions given out last through a restart, however the sandbox ended. The folder
+holds secrets in the clear and is for one sandbox at a time. --world fills an
+empty folder; afterwards the folder is what counts, and --world is refused. The
+administrator's key and the CA are new in each run, and faults count anew.`,
 		Example: `  daypassctl sandbox -- aws sts get-caller-identity
   daypassctl sandbox --world world.yaml --decisions decisions.json
+  daypassctl sandbox --state ~/.local/state/daypass-sandbox
   daypassctl sandbox --listen 127.0.0.1:0 --write-env env.sh`,
 		Args: cobra.ArbitraryArgs,
 	}
 	cli.Bind(c,
 		cli.Setting{Flag: "listen", Arg: "HOST:PORT", Into: &o.listen, Help: "listen there; port 0 takes a free one"},
 		cli.Setting{Flag: "world", Arg: "FILE", Into: &o.world, Help: "begin with the accounts, clock and faults of this YAML file"},
+		cli.Setting{Flag: "state", Arg: "DIR", Into: &o.state, Help: "keep the world in this folder, and go on from what is there"},
 		cli.Setting{Flag: "decisions", Arg: "FILE", Into: &o.decisions, Help: "append a record of each call to this file, a line of JSON each"},
 		cli.Setting{Flag: "write-env", Arg: "FILE", Into: &o.writeEnv, Help: "write the environment for clients there, as shell lines, once the sandbox serves"},
 	)
@@ -61,12 +69,15 @@ code (126 if it cannot be run, 127 if it is not found).`,
 }
 
 func (o *sandboxOptions) run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	w, err := o.readWorld()
+	if err := o.checkListen(stderr); err != nil {
+		return err
+	}
+	w, store, err := o.open()
 	if err != nil {
 		return err
 	}
-	if err := o.checkListen(stderr); err != nil {
-		return err
+	if store != nil {
+		defer store.Close()
 	}
 	records := &recorder{}
 	if len(args) == 0 {
@@ -81,6 +92,12 @@ func (o *sandboxOptions) run(ctx context.Context, args []string, stdout, stderr 
 		records.json = f
 	}
 	w.OnDecision(records.record)
+	admin := w.Administrator(w.Home)
+	if store != nil {
+		if err := store.Keep(w); err != nil {
+			return fmt.Errorf("keeping the world in %s: %w", o.state, err)
+		}
+	}
 	server, err := sandbox.Listen(o.listen, sandbox.New(w))
 	if err != nil {
 		return cli.Usagef("choose another address with --listen; port 0 takes a free one", "%w", err)
@@ -95,7 +112,7 @@ func (o *sandboxOptions) run(ctx context.Context, args []string, stdout, stderr 
 	if err := atomicfile.Write(caFile, server.CA(), 0o600); err != nil {
 		return fmt.Errorf("writing the CA's certificate: %w", err)
 	}
-	environment := sandbox.Environment(clientURL(server.Address()), caFile, w.Region, w.Administrator(w.Home))
+	environment := sandbox.Environment(clientURL(server.Address()), caFile, w.Region, admin)
 	if o.writeEnv != "" {
 		if err := atomicfile.Write(o.writeEnv, shellLines(environment), 0o600); err != nil {
 			return fmt.Errorf("writing the environment: %w", err)
@@ -106,6 +123,9 @@ func (o *sandboxOptions) run(ctx context.Context, args []string, stdout, stderr 
 		return errors.Join(runIn(environment, args), records.err())
 	}
 	announce(stdout, stderr, server, w, caFile)
+	if o.state != "" {
+		fmt.Fprintf(stderr, "its world is kept in %s\n", o.state)
+	}
 	<-ctx.Done()
 	return records.err()
 }

@@ -1,0 +1,7 @@
+//go:build soak
+
+package main
+
+import "testing"
+
+func TestKilledOften(t *testing.T) { killed(t, 50) }
