@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -121,6 +122,11 @@ func (a *answer) refusal(now time.Time) error {
 		e.Hint = hint(code, e.Message)
 	}
 	return e
+}
+
+// nameRefused tells whether the profile does not accept the session's name.
+func (a *answer) nameRefused() bool {
+	return a.status == http.StatusForbidden && a.broken == nil && bytes.Contains(a.body, []byte("set roleSessionName"))
 }
 
 // refused is what AWS said, or without a code that it was not AWS who did.

@@ -23,6 +23,8 @@ type call struct {
 	body   []byte
 	role   arn
 	client *http.Client
+	// named: the body has the default session name.
+	named bool
 }
 
 const (

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"daypass.dev"
@@ -32,8 +33,12 @@ type RolesAnywhere struct {
 	// seconds. Zero: the profile's own. AWS gives the shorter of both.
 	Duration time.Duration
 	// SessionName is the role session's name; the profile must accept one.
-	// Empty: the certificate's serial number, by AWS.
+	// Empty: DefaultSessionName.
 	SessionName string
+	// DefaultSessionName names the session if the profile accepts names. Where
+	// AWS says that it does not, the call is made again without, and so are all
+	// later ones. Empty: the certificate's serial number, by AWS.
+	DefaultSessionName string
 	// InstanceProperties are at most 50 facts about this workload that AWS
 	// keeps with the subject.
 	InstanceProperties map[string]string
@@ -51,11 +56,12 @@ type RolesAnywhere struct {
 	// are refused whatever it says. Nil: http.DefaultClient.
 	Client *http.Client
 
-	clock clock
+	clock    clock
+	nameless atomic.Bool // the profile accepts no names
 }
 
-// Credentials asks once; twice where the answer shows that the local clock is
-// wrong. Errors are *InputError for a setting that is wrong, *proof.FileError
+// Credentials asks once; once more where the answer shows that the local clock
+// is wrong, or that the profile accepts no names. Errors are *InputError for a setting that is wrong, *proof.FileError
 // for a file, *daypass.Error where AWS answered; any other means that no
 // answer came, within 15 seconds.
 //
@@ -78,9 +84,13 @@ func (r *RolesAnywhere) Credentials(ctx context.Context) (daypass.Credentials, e
 			Hint:    "leave out what does not stand between the leaf and the trust anchor",
 		}
 	}
-	answer, err := call.send(ctx, key, r.clock.now())
-	if err == nil && r.clock.correct(answer) {
-		answer, err = call.send(ctx, key, r.clock.now())
+	answer, err := r.ask(ctx, call, key)
+	if err == nil && call.named && answer.nameRefused() {
+		r.nameless.Store(true)
+		if call, err = r.prepare(); err != nil {
+			return daypass.Credentials{}, err
+		}
+		answer, err = r.ask(ctx, call, key)
 	}
 	if err != nil {
 		return daypass.Credentials{}, err
@@ -90,6 +100,15 @@ func (r *RolesAnywhere) Credentials(ctx context.Context) (daypass.Credentials, e
 		return daypass.Credentials{}, err
 	}
 	return r.clock.local(got), nil
+}
+
+// ask sends the call, again where the clock is corrected.
+func (r *RolesAnywhere) ask(ctx context.Context, call *call, key *proof.Key) (*answer, error) {
+	answer, err := call.send(ctx, key, r.clock.now())
+	if err == nil && r.clock.correct(answer) {
+		return call.send(ctx, key, r.clock.now())
+	}
+	return answer, err
 }
 
 // Check says whether the settings are well formed, without asking anybody: nil

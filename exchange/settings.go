@@ -46,7 +46,12 @@ func (r *RolesAnywhere) prepare() (*call, error) {
 	if err != nil {
 		return nil, err
 	}
-	body, err := r.body()
+	name := r.SessionName
+	named := name == "" && r.DefaultSessionName != "" && !r.nameless.Load()
+	if named {
+		name = r.DefaultSessionName
+	}
+	body, err := r.body(name)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +62,7 @@ func (r *RolesAnywhere) prepare() (*call, error) {
 	query := url.Values{"roleArn": {r.RoleARN}, "trustAnchorArn": {r.TrustAnchorARN}, "profileArn": {r.ProfileARN}}
 	return &call{
 		url: base + "/sessions?" + query.Encode(), region: anchor.region, body: body,
-		role: role, client: withoutRedirects(client),
+		role: role, client: withoutRedirects(client), named: named,
 	}, nil
 }
 
@@ -83,8 +88,8 @@ func checkSession(duration time.Duration, name string) error {
 }
 
 // body is the request's JSON.
-func (r *RolesAnywhere) body() ([]byte, error) {
-	if err := checkSession(r.Duration, r.SessionName); err != nil {
+func (r *RolesAnywhere) body(name string) ([]byte, error) {
+	if err := checkSession(r.Duration, name); err != nil {
 		return nil, err
 	}
 	if n := len(r.InstanceProperties); n > maxProperties {
@@ -99,7 +104,7 @@ func (r *RolesAnywhere) body() ([]byte, error) {
 		Duration    int64             `json:"durationSeconds,omitempty"`
 		Properties  map[string]string `json:"instanceProperties,omitempty"`
 		SessionName string            `json:"roleSessionName,omitempty"`
-	}{int64(r.Duration / time.Second), r.InstanceProperties, r.SessionName})
+	}{int64(r.Duration / time.Second), r.InstanceProperties, name})
 }
 
 func fits(s string) bool {
