@@ -168,11 +168,11 @@ func (h *helper) serve() *cobra.Command {
 func (h *helper) update() *cobra.Command {
 	return h.command("update", "keep a profile of ~/.aws/credentials fresh", slog.LevelInfo,
 		func(ctx context.Context, _ *cobra.Command, log *slog.Logger) error {
-			call, _, err := h.exchange(log)
+			call, shows, err := h.exchange(log)
 			if err != nil {
 				return err
 			}
-			return h.updater.run(ctx, call, log)
+			return h.updater.run(ctx, call, shows.changed, log)
 		})
 }
 

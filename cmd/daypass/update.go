@@ -47,11 +47,11 @@ is told that it is ready once the file holds credentials.`,
 		if err != nil {
 			return err
 		}
-		call, _, err := o.exchange(log)
+		call, shows, err := o.exchange(log)
 		if err != nil {
 			return err
 		}
-		return u.run(c.Context(), call, log)
+		return u.run(c.Context(), call, shows.changed, log)
 	}
 	return c
 }
@@ -95,7 +95,9 @@ func (p *profiles) String() string { return strings.Join(p.names, ",") }
 // Type stands for the value in help.
 func (p *profiles) Type() string { return "NAME" }
 
-func (u *updater) run(ctx context.Context, from daypass.Source, log *slog.Logger) error {
+// run keeps the profiles until ctx is done, or writes them once. changed is
+// refresh.Source.Changed.
+func (u *updater) run(ctx context.Context, from daypass.Source, changed func() bool, log *slog.Logger) error {
 	path, err := credentialsFile(u.path)
 	if err != nil {
 		return err
@@ -114,7 +116,7 @@ func (u *updater) run(ctx context.Context, from daypass.Source, log *slog.Logger
 		}
 		return unwritten(file.Write(ctx, got))
 	}
-	src := &refresh.Source{From: &keeper{from: from, file: file, log: log}, Log: log}
+	src := &refresh.Source{From: &keeper{from: from, file: file, log: log}, Changed: changed, Log: log}
 	defer src.Close()
 	_, _ = src.Credentials(ctx) // starts renewal, which logs what comes of it
 	debug.FreeOSMemory()        // reading the system's roots left 2 MB behind

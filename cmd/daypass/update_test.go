@@ -62,7 +62,7 @@ func TestUpdateAsksAWSInMeasure(t *testing.T) {
 				}
 				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 				defer cancel()
-				if err := u.run(ctx, &row.aws, slog.New(slog.NewTextHandler(io.Discard, nil))); err != nil {
+				if err := u.run(ctx, &row.aws, nil, slog.New(slog.NewTextHandler(io.Discard, nil))); err != nil {
 					t.Fatal(err)
 				}
 				if row.aws.calls < row.from || row.aws.calls > row.to {
@@ -87,7 +87,7 @@ func TestUpdateTriesToWriteAgain(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		aws, ended := &issuer{life: time.Hour}, make(chan error)
-		go func() { ended <- u.run(ctx, aws, slog.New(slog.DiscardHandler)) }()
+		go func() { ended <- u.run(ctx, aws, nil, slog.New(slog.DiscardHandler)) }()
 		time.Sleep(5 * time.Minute)
 		if err := os.Remove(u.path); err != nil {
 			t.Fatal(err)
