@@ -81,7 +81,7 @@ func (o *sandboxOptions) run(ctx context.Context, args []string, stdout, stderr 
 	}
 	records := &recorder{}
 	if len(args) == 0 {
-		records.lines = stderr
+		records.lines, records.colour = stderr, takesColour(stderr)
 	}
 	if o.decisions != "" {
 		f, err := os.OpenFile(o.decisions, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)

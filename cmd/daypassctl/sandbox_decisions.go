@@ -4,7 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
+	"strings"
 	"sync"
+
+	"golang.org/x/term"
 
 	"daypass.dev/sandbox/world"
 )
@@ -13,6 +17,7 @@ import (
 // Either may be nil.
 type recorder struct {
 	lines, json io.Writer
+	colour      bool // of the verdict in lines
 
 	mu     sync.Mutex
 	failed error // the first
@@ -22,7 +27,11 @@ func (r *recorder) record(d world.Decision) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.lines != nil {
-		_, err := fmt.Fprintln(r.lines, d)
+		line := d.String()
+		if r.colour {
+			line = coloured(d, line)
+		}
+		_, err := fmt.Fprintln(r.lines, line)
 		r.note(err)
 	}
 	if r.json != nil {
@@ -43,4 +52,25 @@ func (r *recorder) err() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.failed
+}
+
+// takesColour reports whether w is a terminal whose user has not asked for
+// plain text by NO_COLOR (no-color.org).
+func takesColour(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && os.Getenv("NO_COLOR") == "" && term.IsTerminal(int(f.Fd()))
+}
+
+// coloured sets the status in a decision's line in green where the call was
+// allowed, in yellow where the sandbox did what AWS does not, else in red.
+func coloured(d world.Decision, line string) string {
+	colour := "31"
+	switch {
+	case len(d.NotAWS) > 0:
+		colour = "33"
+	case d.Allowed:
+		colour = "32"
+	}
+	status := fmt.Sprintf(" %d ", d.Status)
+	return strings.Replace(line, status, "\x1b["+colour+"m"+status+"\x1b[0m", 1)
 }

@@ -78,10 +78,14 @@ type Decision struct {
 	NotAWS []string `json:"notAws,omitempty"`
 }
 
-// String is the decision in one line, for a terminal.
+// String is the decision in one line, for a terminal: when, the verdict, what
+// on which resource, who and, for a refusal, why and its mend.
 func (d Decision) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %d %s %s", d.Time.Format(time.TimeOnly), d.Status, d.Service, d.Operation)
+	if len(d.Checks) > 0 {
+		b.WriteString(" on " + d.Checks[len(d.Checks)-1].Resource)
+	}
 	if d.Caller != "" {
 		b.WriteString(" by " + d.Caller)
 	}
