@@ -25,13 +25,13 @@ import (
 // called by that name: https://github.com/aws/rolesanywhere-credential-helper
 const helperName = "aws_signing_helper"
 
-// calledHelper tells whether a process's own name, argv[0], is the helper's.
-func calledHelper(name string) bool {
+// programName is the name by which a process was called, from argv[0].
+func programName(name string) string {
 	name = filepath.Base(name)
 	if ext := filepath.Ext(name); strings.EqualFold(ext, ".exe") {
 		name = strings.TrimSuffix(name, ext)
 	}
-	return name == helperName
+	return name
 }
 
 // A helper is what the subcommands under that name are told. Only flags count,

@@ -20,7 +20,7 @@ func TestHelperIsKnownByItsName(t *testing.T) {
 		"aws_signing_helper": true, "/usr/local/bin/aws_signing_helper": true, "./aws_signing_helper.exe": true, "aws_signing_helper.EXE": true,
 		"daypass": false, "aws_signing_helper2": false, "aws_signing_helper/daypass": false, "aws_signing_helper.sh": false, "": false,
 	} {
-		if got := calledHelper(name); got != want {
+		if got := programName(name) == helperName; got != want {
 			t.Errorf("%q: %t", name, got)
 		}
 	}

@@ -10,8 +10,11 @@ import (
 )
 
 func main() {
-	if calledHelper(os.Args[0]) {
+	switch programName(os.Args[0]) {
+	case helperName:
 		os.Exit(min(cli.Main(helperRoot()), 1))
+	case gtokenName:
+		os.Exit(min(cli.Main(gtokenRoot()), 1))
 	}
 	os.Exit(cli.Main(root()))
 }
@@ -20,11 +23,11 @@ func root() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "daypass",
 		Short: "short-lived AWS credentials for this workload",
-		Long: `Daypass trades a certificate for short-lived AWS credentials, through IAM Roles
-Anywhere, and hands them to AWS SDKs: for one program credential-process or
-run, for everything on this machine serve.`,
+		Long: `Daypass trades a certificate, through IAM Roles Anywhere, or an OIDC token,
+through STS, for short-lived AWS credentials, and hands them to AWS SDKs: for
+one program credential-process or run, for everything on this machine serve.`,
 	}
-	c.AddCommand(credentialProcess(), serve(), run(), env(), ready(), updateCommand(), checkCommand(),
+	c.AddCommand(credentialProcess(), serve(), run(), env(), ready(), updateCommand(), tokenCommand(), checkCommand(),
 		signString(), readCertificateData(), version())
 	return c
 }

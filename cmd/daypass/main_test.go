@@ -17,7 +17,7 @@ import (
 // The scripts run this program itself, and whoami: a workload that knows
 // nothing of us but what its SDK finds.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"daypass": main, helperName: main, "whoami": whoami})
+	testscript.Main(m, map[string]func(){"daypass": main, helperName: main, gtokenName: main, "whoami": whoami})
 }
 
 // whoami prints the role that the AWS SDK for Go acts as, with credentials
@@ -58,6 +58,10 @@ func TestScripts(t *testing.T) {
 					"http":      s.http,
 					"planted":   s.planted,
 					"signal":    signalAll,
+					"jwt":       s.jwt,
+					"platform":  s.platform,
+					"renewed":   renewed,
+					"asked":     s.asked,
 
 					"helpercode":  exitCode(helperName),
 					"aws":         s.awsCLI,

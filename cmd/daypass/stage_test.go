@@ -32,13 +32,18 @@ type stage struct {
 	aws *sandboxtest.Sandbox
 	// token is the last IMDSv2 session token that http got.
 	token string
+	// issuer signs web identity tokens.
+	issuer *signer
 	// notified is where a service tells how it is.
 	notified *net.UnixConn
 }
 
 // setup makes a CA and a leaf for the script, finds a free port, and lends it
 // testdata/world.yaml if it has none of its own.
-func (s *stage) setup(env *testscript.Env) error {
+func (s *stage) setup(env *testscript.Env) (err error) {
+	if s.issuer, err = newSigner(); err != nil {
+		return err
+	}
 	caKey, err := pki.NewKey("ec-p256")
 	if err != nil {
 		return err
@@ -117,6 +122,7 @@ func (s *stage) sandbox(ts *testscript.TestScript, neg bool, args []string) {
 	w, err := world.Parse(path, []byte(ts.ReadFile(args[0])))
 	ts.Check(err)
 	s.aws = sandboxtest.Start(s.t, w)
+	s.publish(ts)
 	ts.Setenv("AWS_ENDPOINT_URL", s.aws.URL)
 	ts.Setenv("ENDPOINT", s.aws.URL)
 	ts.Setenv("ANYWHERE", strings.Replace(s.aws.URL, "127.0.0.1", "0.0.0.0", 1))
