@@ -16,14 +16,14 @@ import (
 	"daypass.dev/deliver"
 )
 
-// issuer is an AWS that counts its calls; ahead is how far its clock is.
-type issuer struct {
+// counted is an AWS that counts its calls; ahead is how far its clock is.
+type counted struct {
 	calls       int
 	life, ahead time.Duration
 	err         error
 }
 
-func (i *issuer) Credentials(context.Context) (daypass.Credentials, error) {
+func (i *counted) Credentials(context.Context) (daypass.Credentials, error) {
 	i.calls++
 	now := time.Now().Add(i.ahead)
 	return daypass.Credentials{
@@ -36,20 +36,20 @@ func (i *issuer) Credentials(context.Context) (daypass.Credentials, error) {
 // ask without end.
 func TestUpdateAsksAWSInMeasure(t *testing.T) {
 	for name, row := range map[string]struct {
-		aws      issuer
+		aws      counted
 		fails    bool // the file cannot be written
 		from, to int  // how many calls are in measure
 		written  bool
 	}{
-		"an hour's life":                         {issuer{life: time.Hour}, false, 2, 3, true},
-		"a minute's life":                        {issuer{life: time.Minute}, false, 110, 160, true},
-		"our clock is two hours ahead":           {issuer{life: time.Hour, ahead: -2 * time.Hour}, false, 2, 3, true},
-		"our clock is two hours behind":          {issuer{life: time.Hour, ahead: 2 * time.Hour}, false, 2, 3, true},
-		"expired when issued":                    {issuer{life: -time.Hour}, false, 10, 150, true},
-		"no answer":                              {issuer{err: errors.New("no answer")}, false, 10, 150, false},
-		"refused":                                {issuer{err: &daypass.Error{Code: "AccessDeniedException", Status: 403}}, false, 10, 50, false},
-		"the file cannot be written for now":     {issuer{life: time.Hour}, true, 3, 6, false},
-		"nor with credentials that live shorter": {issuer{life: 4 * time.Minute}, true, 30, 90, false},
+		"an hour's life":                         {counted{life: time.Hour}, false, 2, 3, true},
+		"a minute's life":                        {counted{life: time.Minute}, false, 110, 160, true},
+		"our clock is two hours ahead":           {counted{life: time.Hour, ahead: -2 * time.Hour}, false, 2, 3, true},
+		"our clock is two hours behind":          {counted{life: time.Hour, ahead: 2 * time.Hour}, false, 2, 3, true},
+		"expired when issued":                    {counted{life: -time.Hour}, false, 10, 150, true},
+		"no answer":                              {counted{err: errors.New("no answer")}, false, 10, 150, false},
+		"refused":                                {counted{err: &daypass.Error{Code: "AccessDeniedException", Status: 403}}, false, 10, 50, false},
+		"the file cannot be written for now":     {counted{life: time.Hour}, true, 3, 6, false},
+		"nor with credentials that live shorter": {counted{life: 4 * time.Minute}, true, 30, 90, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -86,7 +86,7 @@ func TestUpdateTriesToWriteAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
-		aws, ended := &issuer{life: time.Hour}, make(chan error)
+		aws, ended := &counted{life: time.Hour}, make(chan error)
 		go func() { ended <- u.run(ctx, aws, nil, slog.New(slog.DiscardHandler)) }()
 		time.Sleep(5 * time.Minute)
 		if err := os.Remove(u.path); err != nil {
@@ -111,7 +111,7 @@ func TestUpdateCountsTheLifeThatIsLeft(t *testing.T) {
 			t.Fatal(err)
 		}
 		k := &keeper{
-			from: &issuer{life: time.Hour}, log: slog.New(slog.DiscardHandler),
+			from: &counted{life: time.Hour}, log: slog.New(slog.DiscardHandler),
 			file: &deliver.File{Path: path, Profiles: []string{"default"}},
 		}
 		if _, err := k.Credentials(t.Context()); err == nil {
