@@ -73,9 +73,13 @@ func (s *Server) Close() error {
 func (s *Server) accept() {
 	for {
 		conn, err := s.listener.Accept()
-		if err != nil {
+		if errors.Is(err, net.ErrClosed) {
 			s.close.Do(func() { close(s.done) })
 			return
+		}
+		if err != nil { // out of descriptors, say: others may be closed soon
+			time.Sleep(10 * time.Millisecond)
+			continue
 		}
 		go s.receive(conn, hostOnly(conn.LocalAddr().String()))
 	}

@@ -112,7 +112,7 @@ func createAnchor(q *request) error {
 		ID: id, ARN: arn, Region: q.Region, Name: in.Name,
 		Type: in.Source.Type, Bundle: in.Source.Data.Certificates,
 		Disabled: !in.Enabled, Created: q.Time, Updated: q.Time, Tags: tags,
-	})
+	}, nil)
 }
 
 func updateAnchor(q *request) error {
@@ -149,7 +149,7 @@ func updateAnchor(q *request) error {
 }
 
 func getAnchor(q *request) error {
-	return anchors().one(q, func(*world.Account, *world.Anchor) {})
+	return anchors().get(q)
 }
 
 func deleteAnchor(q *request) error {

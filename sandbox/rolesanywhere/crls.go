@@ -72,19 +72,20 @@ func (q *request) bundleOf(text string) (string, error) {
 	return a.Bundle, nil
 }
 
-func (q *request) crlRoom(anchor string) error {
-	q.World.RLock()
-	defer q.World.RUnlock()
-	n := 0
-	for _, l := range q.account().CRLs {
-		if l.AnchorARN == anchor {
-			n++
+// crlRoom refuses a further list of an anchor that has as many as it may.
+func crlRoom(anchor string) func(*world.Account) error {
+	return func(a *world.Account) error {
+		n := 0
+		for _, l := range a.CRLs {
+			if l.AnchorARN == anchor {
+				n++
+			}
 		}
+		if n >= maxCRLs {
+			return faultf("anywhere-limit", "%s has %d revocation lists", anchor, n)
+		}
+		return nil
 	}
-	if n >= maxCRLs {
-		return faultf("anywhere-limit", "%s has %d revocation lists", anchor, n)
-	}
-	return nil
 }
 
 func importCRL(q *request) error {
@@ -117,13 +118,10 @@ func importCRL(q *request) error {
 	if err := checkCRL(in.Data, bundle); err != nil {
 		return err
 	}
-	if err := q.crlRoom(in.Anchor); err != nil {
-		return err
-	}
 	return crls().add(q, &world.CRL{
 		ID: id, ARN: arn, Region: q.Region, Name: in.Name, AnchorARN: in.Anchor, Data: in.Data,
 		Disabled: !in.Enabled, Created: q.Time, Updated: q.Time, Tags: tags,
-	})
+	}, crlRoom(in.Anchor))
 }
 
 func updateCRL(q *request) error {
@@ -175,7 +173,7 @@ func (q *request) anchorOfCRL() string {
 }
 
 func getCRL(q *request) error {
-	return crls().one(q, func(*world.Account, *world.CRL) {})
+	return crls().get(q)
 }
 
 func deleteCRL(q *request) error {

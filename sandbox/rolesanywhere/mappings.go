@@ -110,21 +110,22 @@ func deleteMapping(q *request) error {
 		return err
 	}
 	return profiles().change(q, func(_ *world.Account, p *world.Profile) error {
-		if p.Mappings == nil {
-			p.Mappings = defaultMappings()
+		mappings := maps.Clone(p.Mappings)
+		if mappings == nil {
+			mappings = defaultMappings()
 		}
 		for _, s := range gone {
-			if !slices.Contains(p.Mappings[field], s) {
+			if !slices.Contains(mappings[field], s) {
 				return faultf("anywhere-parameter", "the profile maps no %s/%s", field, s)
 			}
 		}
-		kept := slices.DeleteFunc(slices.Clone(p.Mappings[field]), func(s string) bool { return slices.Contains(gone, s) })
+		kept := slices.DeleteFunc(slices.Clone(mappings[field]), func(s string) bool { return slices.Contains(gone, s) })
 		if len(gone) == 0 || len(kept) == 0 {
-			delete(p.Mappings, field)
+			delete(mappings, field)
 		} else {
-			p.Mappings[field] = kept
+			mappings[field] = kept
 		}
-		p.Updated = q.Time
+		p.Mappings, p.Updated = mappings, q.Time
 		return nil
 	})
 }

@@ -86,7 +86,7 @@ func (in *profileInput) check() (*policy.Document, error) {
 		return nil, faultf("anywhere-parameter", "managedPolicyArns has %d members", len(in.ManagedPolicies))
 	}
 	if in.Duration != nil {
-		if d := time.Duration(*in.Duration) * time.Second; d < minDuration || d > maxDuration {
+		if s := int64(*in.Duration); s < int64(minDuration/time.Second) || s > int64(maxDuration/time.Second) {
 			return nil, faultf("anywhere-parameter", "durationSeconds is %d", *in.Duration)
 		}
 	}
@@ -158,7 +158,7 @@ func createProfile(q *request) error {
 		Created: q.Time, CreatedBy: q.Caller.ARN, Tags: tags,
 	}
 	in.apply(p, doc, q.Time)
-	return profiles().add(q, p)
+	return profiles().add(q, p, nil)
 }
 
 func (in *profileInput) apply(p *world.Profile, doc *policy.Document, now time.Time) {
@@ -205,7 +205,7 @@ func updateProfile(q *request) error {
 }
 
 func getProfile(q *request) error {
-	return profiles().one(q, func(*world.Account, *world.Profile) {})
+	return profiles().get(q)
 }
 
 func deleteProfile(q *request) error {

@@ -56,11 +56,30 @@ func (s shelf[T]) changed(q *request, change func(*world.Account, *T) error) (an
 	if thing == nil {
 		return nil, missing(q.arnOf(s.kind, q.id))
 	}
-	q.Changed(world.Thing{Kind: s.kind, Account: q.account().ID, Name: q.id})
 	if err := change(q.account(), thing); err != nil {
 		return nil, err
 	}
+	q.Changed(world.Thing{Kind: s.kind, Account: q.account().ID, Name: q.id})
 	return s.show(thing), nil
+}
+
+// get answers the thing as it is.
+func (s shelf[T]) get(q *request) error {
+	if err := s.enter(q); err != nil {
+		return err
+	}
+	shown := func() any {
+		q.World.RLock()
+		defer q.World.RUnlock()
+		if thing := s.find(q, q.id); thing != nil {
+			return s.show(thing)
+		}
+		return nil
+	}()
+	if shown == nil {
+		return missing(q.arnOf(s.kind, q.id))
+	}
+	return s.answer(q, http.StatusOK, shown)
 }
 
 // one is enter and change for operations with nothing to check between.
@@ -96,14 +115,27 @@ func (s shelf[T]) tags(q *request, id string) map[string]string {
 	return nil
 }
 
-// add puts a new thing on the shelf and answers it.
-func (s shelf[T]) add(q *request, thing *T) error {
+// add puts a new thing on the shelf, if there is room, and answers it. A nil
+// room has no bounds.
+func (s shelf[T]) add(q *request, thing *T, room func(*world.Account) error) error {
+	shown, err := s.put(q, thing, room)
+	if err != nil {
+		return err
+	}
+	return s.answer(q, http.StatusCreated, shown)
+}
+
+func (s shelf[T]) put(q *request, thing *T, room func(*world.Account) error) (any, error) {
 	q.World.Lock()
+	defer q.World.Unlock()
+	if room != nil {
+		if err := room(q.account()); err != nil {
+			return nil, err
+		}
+	}
 	s.of(q.account())[s.about(thing).id] = thing
 	q.Changed(world.Thing{Kind: s.kind, Account: q.account().ID, Name: s.about(thing).id})
-	shown := s.show(thing)
-	q.World.Unlock()
-	return s.answer(q, http.StatusCreated, shown)
+	return s.show(thing), nil
 }
 
 func (s shelf[T]) answer(q *request, status int, shown any) error {
@@ -115,16 +147,7 @@ func (s shelf[T]) all(q *request) error {
 	if err := q.allowed(q.arnOf(s.kind, "*"), nil, nil); err != nil {
 		return err
 	}
-	q.World.RLock()
-	var things []*T
-	for _, thing := range s.of(q.account()) {
-		if s.about(thing).region == q.Region {
-			things = append(things, thing)
-		}
-	}
-	slices.SortFunc(things, func(a, b *T) int { return strings.Compare(s.order(a), s.order(b)) })
-	page, next, err := s.page(q, things)
-	q.World.RUnlock()
+	page, next, err := s.page(q)
 	if err != nil {
 		return err
 	}
@@ -142,7 +165,16 @@ func (s shelf[T]) order(thing *T) string {
 
 // page cuts the page out that nextToken and pageSize ask for. A token holds
 // the place of the last thing shown.
-func (s shelf[T]) page(q *request, things []*T) (page []any, next string, err error) {
+func (s shelf[T]) page(q *request) (page []any, next string, err error) {
+	q.World.RLock()
+	defer q.World.RUnlock()
+	var things []*T
+	for _, thing := range s.of(q.account()) {
+		if s.about(thing).region == q.Region {
+			things = append(things, thing)
+		}
+	}
+	slices.SortFunc(things, func(a, b *T) int { return strings.Compare(s.order(a), s.order(b)) })
 	query := q.r.URL.Query()
 	after, err := base64.RawURLEncoding.DecodeString(query.Get("nextToken"))
 	if err != nil {
