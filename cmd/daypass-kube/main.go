@@ -1,0 +1,66 @@
+// Daypass-kube runs in a cluster and gives its pods short-lived AWS
+// credentials. Each command is a program of its own, with a ServiceAccount and
+// rights of its own.
+package main
+
+import (
+	"io"
+	"log/slog"
+	"os"
+
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	registration "k8s.io/api/admissionregistration/v1"
+
+	"daypass.dev/internal/cli"
+	"daypass.dev/kube/api/v1alpha1"
+)
+
+func main() { os.Exit(cli.Main(root())) }
+
+func root() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "daypass-kube",
+		Short: "short-lived AWS credentials for the pods of a cluster",
+		Long: `Daypass-kube runs in a cluster. Each of its commands is a program of its own,
+with a ServiceAccount and rights of its own.`,
+	}
+	c.AddCommand(webhook())
+	return c
+}
+
+// scheme knows the objects that these programs read and write.
+func scheme() *runtime.Scheme {
+	s := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, registration.AddToScheme, v1alpha1.AddToScheme} {
+		utilruntime.Must(add(s)) // of our own tables: the first test would find it
+	}
+	return s
+}
+
+const kubeconfigHelp = "file that says how to reach the cluster, if this does not run in it"
+
+// connect finds the API server: by kubeconfig, else as pods do.
+func connect(kubeconfig string) (*rest.Config, error) {
+	c, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	if err != nil {
+		return nil, cli.Usagef("give --kubeconfig (or DAYPASS_KUBECONFIG) where this does not run in a pod", "reaching the cluster: %w", err)
+	}
+	c.UserAgent = "daypass-kube"
+	return c, nil
+}
+
+func logger(format string, w io.Writer) (*slog.Logger, error) {
+	switch format {
+	case "text":
+		return slog.New(slog.NewTextHandler(w, nil)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(w, nil)), nil
+	}
+	return nil, cli.Usagef("give text or json", "--log-format: %.40q is no format", format)
+}
