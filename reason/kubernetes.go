@@ -85,6 +85,10 @@ func kubernetes() []Reason {
 			Cause: "the pod has a volume of the name that was to be added, with other things in it",
 			Mend:  "give the pod's own volume another name",
 		}, {
+			Slug:  "token-users",
+			Cause: "containers of the pod run as different users, and a file with a token is for one",
+			Mend:  "let them run as one user, or use method web-identity, whose token all may read",
+		}, {
 			Slug:  "review-malformed",
 			Cause: "the object that was sent for review is not a pod as Kubernetes has them",
 			Mend:  "see that only the API server sends reviews, and only of new pods",

@@ -58,6 +58,8 @@ var meets = map[string][]string{
 	"irsa":                      {"cluster-token"},
 	"disagreement":              {"cluster-token"},
 	"by-hand":                   {"sidecar-secret"},
+	"one-user":                  {"google-token"},
+	"two-users":                 {"google-token"},
 	"long-account":              {"sidecar-csi", "sidecar-secret"},
 }
 

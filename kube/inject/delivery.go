@@ -61,7 +61,7 @@ func (s *Settings) addition(p *corev1.Pod, id identity.Identity) (addition, erro
 		return addition{}, refuse("image-unset", "%s adds containers, and the settings name no image of daypass", d)
 	}
 	if d == GoogleToken {
-		return s.googleToken(p, id), nil
+		return s.googleToken(p, id)
 	}
 	return s.sidecar(p, id)
 }

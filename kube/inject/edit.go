@@ -189,6 +189,9 @@ func (e *editor) warnings(id identity.Identity) []string {
 		fmt.Sprintf("daypass: %s for containers %s (%s)", id.Role(), strings.Join(e.given, ", "), by),
 		fmt.Sprintf("daypass: %s: added %s", e.addition.delivery, strings.Join(append(e.added, "variables"), ", ")),
 	}
+	if e.addition.note != "" {
+		all = append(all, "daypass: "+e.addition.note)
+	}
 	for _, c := range slices.Concat(e.pod.Spec.Containers, e.pod.Spec.InitContainers) {
 		for _, name := range e.addition.louder {
 			if has(&c, name) && slices.Contains(e.given, c.Name) {

@@ -142,6 +142,7 @@ type addition struct {
 	// louder are variables that, if a container has them, SDKs ask before this
 	// delivery.
 	louder []string
+	note   string // for whoever created the pod; empty: nothing to say
 }
 
 // A volume is wanted; one of its name must be of the same kind.
