@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"daypass.dev"
-	"daypass.dev/exchange"
 	"daypass.dev/internal/cli"
 	"daypass.dev/proof"
 )
@@ -31,11 +30,17 @@ type Settings struct {
 
 	TokenSettings
 
+	ChainSettings
+
 	// Exchange flags: see exchange.RolesAnywhere and exchange.WebIdentity.
+	// TrustAnchorARN and ProfileARN may be several with commas between: the
+	// first is asked first. InstanceProperties are NAME=VALUE, with commas, too.
 	RoleARN, TrustAnchorARN, ProfileARN string
+	InstanceProperties                  string
 	SessionDuration                     time.Duration
 	RoleSessionName                     string
 	Region, Endpoint                    string
+	FIPS, DualStack                     bool
 	// Endpoints of one service and of all, which count where Endpoint is empty.
 	RolesAnywhereEndpoint, STSEndpoint, AnyEndpoint string
 
@@ -47,6 +52,11 @@ type Settings struct {
 	// believes whoever answers for AWS: somebody between can take the
 	// credentials. No setting of ours sets them; aws_signing_helper has such.
 	WithoutProxy, Unverified bool
+
+	// NameSession lets a session without a name say who asks, if the profile
+	// accepts names. To find that out costs a call that AWS refuses, so that it
+	// is for what runs for long.
+	NameSession bool
 
 	// WorkloadRegion is where the workload itself works, which may be another
 	// region than the trust anchor's. STS is called there.
@@ -80,9 +90,11 @@ func (s *Settings) KeyTable() []cli.Setting {
 func (s *Settings) anchorTable() []cli.Setting {
 	return []cli.Setting{
 		{Flag: "trust-anchor-arn", Arg: "ARN", Into: &s.TrustAnchorARN,
-			Help: "the Roles Anywhere trust anchor of the certificate's CA"},
+			Help: "the Roles Anywhere trust anchor of the certificate's CA; several, with commas, are asked in order"},
 		{Flag: "profile-arn", Arg: "ARN", Into: &s.ProfileARN,
-			Help: "the Roles Anywhere profile that lists the role"},
+			Help: "the Roles Anywhere profile that lists the role; one for each trust anchor, or for all"},
+		{Flag: "instance-properties", Arg: "NAME=VALUE,…", Into: &s.InstanceProperties,
+			Help: "facts about this workload that AWS keeps with the certificate's subject"},
 	}
 }
 
@@ -96,7 +108,7 @@ func (s *Settings) Table() []cli.Setting {
 		{Flag: "session-duration", Arg: "SECONDS", Into: &s.SessionDuration,
 			Help: "life to ask for, 900 to 43200 seconds, or as 90m; a profile may shorten it"},
 		{Flag: "role-session-name", Arg: "NAME", Into: &s.RoleSessionName,
-			Help: "name of the session, if the profile accepts one; with a token the host's, if none is given"},
+			Help: "name of the session, if the profile accepts one; serve, run and who shows a token give the host's, or namespace.pod, if none is given"},
 		{Into: &s.AmbientSessionName, Also: []string{"AWS_ROLE_SESSION_NAME"},
 			Help: "name of the session, with a token"},
 		{Flag: "region", Arg: "REGION", Into: &s.Region,
@@ -108,9 +120,13 @@ func (s *Settings) Table() []cli.Setting {
 		{Into: &s.RolesAnywhereEndpoint, Also: []string{"AWS_ENDPOINT_URL_ROLESANYWHERE"}, Help: "where to call Roles Anywhere"},
 		{Into: &s.STSEndpoint, Also: []string{"AWS_ENDPOINT_URL_STS"}, Help: "where to call STS"},
 		{Into: &s.AnyEndpoint, Also: []string{"AWS_ENDPOINT_URL"}, Help: "where to call either, if nothing else says so"},
+		{Flag: "use-fips-endpoint", Into: &s.FIPS, Also: []string{"AWS_USE_FIPS_ENDPOINT"},
+			Help: "call AWS where its cryptography is validated by FIPS 140"},
+		{Flag: "use-dualstack-endpoint", Into: &s.DualStack, Also: []string{"AWS_USE_DUALSTACK_ENDPOINT"},
+			Help: "call AWS where it has IPv6, too"},
 		{Flag: "ca-bundle", Arg: "FILE", Into: &s.CABundle, Also: []string{"AWS_CA_BUNDLE"},
 			Help: "PEM file with the only roots to trust for that address"},
-	})
+	}, s.ChainTable())
 }
 
 // endpoint is where to call a service: as a flag says, or the variable of the
@@ -196,31 +212,6 @@ func (s *Settings) Keys(log *slog.Logger) *proof.KeyFiles {
 		Password:      s.password(),
 		Log:           log,
 	}
-}
-
-// Exchange wires the call to Roles Anywhere. Errors are of wrong usage: a
-// setting is missing or malformed, or the CA bundle cannot be used. It neither
-// reads the key nor calls anybody.
-func (s *Settings) Exchange(keys proof.KeySource) (*exchange.RolesAnywhere, error) {
-	if err := s.Missing(); err != nil {
-		return nil, err
-	}
-	client, err := s.client()
-	if err != nil {
-		return nil, err
-	}
-	call := &exchange.RolesAnywhere{
-		Key:            keys,
-		RoleARN:        s.RoleARN,
-		TrustAnchorARN: s.TrustAnchorARN,
-		ProfileARN:     s.ProfileARN,
-		Duration:       s.SessionDuration,
-		SessionName:    s.RoleSessionName,
-		Region:         s.Region,
-		Endpoint:       s.endpoint(s.RolesAnywhereEndpoint),
-		Client:         client,
-	}
-	return call, call.Check()
 }
 
 // ServedRegion is the region that a metadata service tells the workload:

@@ -5,6 +5,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -84,7 +85,7 @@ func TestMissingNamesAllAtOnce(t *testing.T) {
 	} {
 		s := whole()
 		test.drop(&s)
-		_, err := s.Exchange(s.Keys(nil))
+		_, err := s.Exchange(s.Keys(nil), nil)
 		var told *cli.Error
 		if !errors.As(err, &told) || told.Code != cli.Usage {
 			t.Fatalf("%v", err)
@@ -108,15 +109,20 @@ func TestExchangeCarriesEverySetting(t *testing.T) {
 	s := whole()
 	s.PrivateKey, s.Intermediates = "tls.key", "chain.pem"
 	s.SessionDuration, s.RoleSessionName = 30*time.Minute, "nightly"
-	s.Region, s.Endpoint = "eu-west-1", "https://localhost:7777"
-	s.WorkloadRegion = "us-east-1"
+	s.Region, s.WorkloadRegion = "eu-west-1", "us-east-1"
 	keys := s.Keys(nil)
 	if keys.Certificate != "tls.crt" || keys.PrivateKey != "tls.key" || keys.Intermediates != "chain.pem" {
 		t.Errorf("keys %+v", keys)
 	}
-	call, err := s.Exchange(keys)
+	s.InstanceProperties, s.DualStack = "cluster=prod, node=n7", true
+	s.Endpoint = ""
+	wired, err := s.Exchange(keys, nil)
 	if err != nil {
 		t.Fatal(err)
+	}
+	call := wired.(*exchange.RolesAnywhere)
+	if !call.DualStack || call.DefaultSessionName != "" || !maps.Equal(call.InstanceProperties, map[string]string{"cluster": "prod", "node": "n7"}) {
+		t.Errorf("dual stack %v, default name %q, properties %v", call.DualStack, call.DefaultSessionName, call.InstanceProperties)
 	}
 	if call.Key != proof.KeySource(keys) || call.RoleARN != s.RoleARN || call.TrustAnchorARN != s.TrustAnchorARN || call.ProfileARN != s.ProfileARN ||
 		call.Duration != 30*time.Minute || call.SessionName != "nightly" || call.Region != "eu-west-1" || call.Endpoint != s.Endpoint {
@@ -127,7 +133,7 @@ func TestExchangeCarriesEverySetting(t *testing.T) {
 func TestMalformedSettingsAreInputErrors(t *testing.T) {
 	s := whole()
 	s.ProfileARN = "my profile"
-	_, err := s.Exchange(s.Keys(nil))
+	_, err := s.Exchange(s.Keys(nil), nil)
 	var input *exchange.InputError
 	if !errors.As(err, &input) {
 		t.Errorf("%v", err)
@@ -201,7 +207,7 @@ func TestCABundle(t *testing.T) {
 		"huge":           write("huge", make([]byte, maxBundle+1)),
 	} {
 		s.CABundle = path
-		_, err := s.Exchange(s.Keys(nil))
+		_, err := s.Exchange(s.Keys(nil), nil)
 		var told *cli.Error
 		if !errors.As(err, &told) || told.Code != cli.Usage || !strings.Contains(err.Error(), "reading CA bundle") || told.Hint == "" {
 			t.Errorf("%s: %v", name, err)

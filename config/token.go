@@ -1,9 +1,7 @@
 package config
 
 import (
-	"fmt"
 	"net/http"
-	"os"
 	"strings"
 
 	"daypass.dev"
@@ -169,6 +167,8 @@ func (s *Settings) WebIdentity(tokens proof.TokenSource) (*exchange.WebIdentity,
 		Duration:    s.SessionDuration,
 		SessionName: s.webSessionName(),
 		Region:      region,
+		FIPS:        s.FIPS,
+		DualStack:   s.DualStack,
 		Endpoint:    endpoint,
 		Client:      client,
 	}
@@ -176,25 +176,12 @@ func (s *Settings) WebIdentity(tokens proof.TokenSource) (*exchange.WebIdentity,
 }
 
 // webSessionName says who asks, for the logs of AWS, which want a name here:
-// what is given, else the host, which in Kubernetes is the pod.
+// what is given, else the host or pod.
 func (s *Settings) webSessionName() string {
 	for _, name := range []string{s.RoleSessionName, s.AmbientSessionName} {
 		if name != "" {
 			return name
 		}
 	}
-	host, err := os.Hostname()
-	if err != nil {
-		return ""
-	}
-	name := strings.Map(func(r rune) rune {
-		if r > '~' || !strings.ContainsRune("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_=,.@-", r) {
-			return '-'
-		}
-		return r
-	}, host)
-	if len(name) < 2 {
-		return ""
-	}
-	return fmt.Sprintf("%.64s", name)
+	return who(namespaceFile)
 }

@@ -149,7 +149,8 @@ func TestEndpointsOfServices(t *testing.T) {
 		given := all
 		c.drop(&given)
 		s.Endpoint, s.RolesAnywhereEndpoint, s.STSEndpoint, s.AnyEndpoint = given.Endpoint, given.RolesAnywhereEndpoint, given.STSEndpoint, given.AnyEndpoint
-		anywhere, err := s.Exchange(s.Keys(nil))
+		wired, err := s.Exchange(s.Keys(nil), nil)
+		anywhere := wired.(*exchange.RolesAnywhere)
 		if err != nil || anywhere.Endpoint != c.ra {
 			t.Errorf("Roles Anywhere at %q, %v; want %q", anywhere.Endpoint, err, c.ra)
 		}

@@ -124,9 +124,10 @@ func (a *answer) refusal(now time.Time) error {
 	return e
 }
 
-// nameRefused tells whether the profile does not accept the session's name.
+// nameRefused tells whether the profile does not accept the session's name, as
+// far as the answer can be read.
 func (a *answer) nameRefused() bool {
-	return a.status == http.StatusForbidden && a.broken == nil && bytes.Contains(a.body, []byte("set roleSessionName"))
+	return a.status == http.StatusForbidden && (a.broken != nil || bytes.Contains(a.body, []byte("set roleSessionName")))
 }
 
 // refused is what AWS said, or without a code that it was not AWS who did.

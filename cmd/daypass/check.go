@@ -56,7 +56,8 @@ The exit code is 3 if any rule fails.`,
 		if err != nil {
 			return err
 		}
-		r := newReport(evidence, s.TrustAnchorARN, time.Now())
+		anchor, _, _ := strings.Cut(s.TrustAnchorARN, ",") // the first of several
+		r := newReport(evidence, strings.TrimSpace(anchor), time.Now())
 		if err := r.print(c.OutOrStdout(), s.output); err != nil {
 			return err
 		}

@@ -12,6 +12,7 @@ import (
 
 	"daypass.dev"
 	"daypass.dev/deliver"
+	"daypass.dev/exchange"
 	"daypass.dev/internal/cli"
 	"daypass.dev/refresh"
 )
@@ -81,7 +82,7 @@ func (m *memory) settings() []cli.Setting {
 	}
 }
 
-func (m *memory) over(call caller, log *slog.Logger) daypass.Source {
+func (m *memory) over(call exchange.Call, log *slog.Logger) daypass.Source {
 	if m.off {
 		return call
 	}

@@ -182,7 +182,7 @@ func TestRotationWhileSixteenClientsAsk(t *testing.T) {
 						if i%2 == 1 {
 							keys = settings.Keys(nil)
 						}
-						call, err := settings.Exchange(keys)
+						call, err := settings.Exchange(keys, nil)
 						if err == nil {
 							_, err = call.Credentials(context.Background())
 						}

@@ -67,6 +67,7 @@ failed, 126 if the command cannot be run, 127 if it is not found.`,
 		if err != nil {
 			return failed(err)
 		}
+		o.NameSession = true
 		call, shows, err := o.exchange(log)
 		if err != nil {
 			return failed(err)

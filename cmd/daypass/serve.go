@@ -53,6 +53,7 @@ TRUST_ANCHOR_ARN, PROFILE_ARN, ROLE_ARN, /iamra/tls.crt and /iamra/tls.key.`,
 			Help: "also answer /healthz, /readyz and /metrics there"})
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		o.UseSidecarFiles(config.SidecarDir)
+		o.NameSession = true
 		log, err := o.logger(c.ErrOrStderr(), slog.LevelInfo)
 		if err != nil {
 			return err

@@ -4,22 +4,15 @@ import (
 	"context"
 	"log/slog"
 
-	"daypass.dev"
 	"daypass.dev/deliver"
+	"daypass.dev/exchange"
 	"daypass.dev/proof"
 )
-
-// A caller is the call to AWS that all else is built on.
-type caller interface {
-	daypass.Source
-	// MemoryKey is that of refresh.Disk.
-	MemoryKey(ctx context.Context) (string, error)
-}
 
 // What a workload shows to AWS, as far as others than AWS look at it.
 type shown interface {
 	// in wires the call in which it is shown.
-	in(o *options) (caller, error)
+	in(o *options, log *slog.Logger) (exchange.Call, error)
 	// whole says whether it can be read and fits together, without asking
 	// anybody beyond this machine's disk.
 	whole(ctx context.Context) error
@@ -30,12 +23,15 @@ type shown interface {
 }
 
 // exchange wires the call, and what is shown in it.
-func (o *options) exchange(log *slog.Logger) (caller, shown, error) {
+func (o *options) exchange(log *slog.Logger) (exchange.Call, shown, error) {
 	shows, err := o.shows(log)
 	if err != nil {
 		return nil, nil, err
 	}
-	call, err := shows.in(o)
+	call, err := shows.in(o, log)
+	if err == nil {
+		call, err = o.Chained(call)
+	}
 	return call, shows, said(err)
 }
 
@@ -54,7 +50,9 @@ func (o *options) shows(log *slog.Logger) (shown, error) {
 
 type certificate struct{ *proof.KeyFiles }
 
-func (c certificate) in(o *options) (caller, error) { return o.Exchange(c.KeyFiles) }
+func (c certificate) in(o *options, log *slog.Logger) (exchange.Call, error) {
+	return o.Exchange(c.KeyFiles, log)
+}
 
 func (c certificate) whole(ctx context.Context) error {
 	_, err := c.Key(ctx)
@@ -74,7 +72,9 @@ func (c certificate) ends(ctx context.Context) []deliver.Metric {
 
 type token struct{ proof.TokenSource }
 
-func (t token) in(o *options) (caller, error) { return o.WebIdentity(t.TokenSource) }
+func (t token) in(o *options, _ *slog.Logger) (exchange.Call, error) {
+	return o.WebIdentity(t.TokenSource)
+}
 
 // whole looks at files only: a service that issues tokens is not asked by
 // probes.

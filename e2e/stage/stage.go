@@ -46,7 +46,7 @@ accounts:
     trustAnchors:
       own: {id: 11111111-2222-4333-8444-555555555555, certificateFile: CA}
     profiles:
-      readers: {id: 22222222-2222-4333-8444-555555555555, roles: [reader]}
+      readers: {id: 22222222-2222-4333-8444-555555555555, roles: [reader], acceptRoleSessionName: true}
     buckets:
       quarterly-reports:
         objects:

@@ -1,0 +1,95 @@
+package config
+
+import (
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"daypass.dev/exchange"
+	"daypass.dev/internal/cli"
+)
+
+// ChainSettings name a further role, which is assumed by the one that the
+// workload gets: see exchange.AssumeRole.
+type ChainSettings struct {
+	ChainRoleARN, ExternalID string
+	// SessionPolicyFile holds an IAM policy in JSON.
+	SessionPolicyFile string
+}
+
+// ChainTable lists the settings of a further role, pointing into s.
+func (s *Settings) ChainTable() []cli.Setting {
+	return []cli.Setting{
+		{Flag: "chain-role-arn", Arg: "ARN", Into: &s.ChainRoleARN,
+			Help: "a further role, as of another account, to assume by the first; for at most an hour"},
+		{Flag: "external-id", Arg: "ID", Into: &s.ExternalID,
+			Help: "what the owner of the further role wants to be shown"},
+		{Flag: "session-policy-file", Arg: "FILE", Into: &s.SessionPolicyFile,
+			Help: "IAM policy in JSON that narrows what the session of the further role may do"},
+	}
+}
+
+// Chained is the call that assumes the further role by way of from, or from
+// itself if none is named. Errors are of wrong usage; nobody is called.
+func (s *Settings) Chained(from exchange.Call) (exchange.Call, error) {
+	if s.ChainRoleARN == "" {
+		if s.ExternalID+s.SessionPolicyFile != "" {
+			return nil, cli.Usagef("give --chain-role-arn (or DAYPASS_CHAIN_ROLE_ARN), or leave them out",
+				"--external-id and --session-policy-file are about a further role, and none is named")
+		}
+		return from, nil
+	}
+	client, err := s.client()
+	if err != nil {
+		return nil, err
+	}
+	policy, err := s.sessionPolicy()
+	if err != nil {
+		return nil, err
+	}
+	endpoint := s.STSEndpoint
+	if endpoint == "" {
+		endpoint = s.AnyEndpoint
+	}
+	name := s.RoleSessionName
+	if name == "" {
+		name = who(namespaceFile)
+	}
+	call := &exchange.AssumeRole{
+		From:          from,
+		RoleARN:       s.ChainRoleARN,
+		Duration:      min(s.SessionDuration, time.Hour),
+		SessionName:   name,
+		ExternalID:    s.ExternalID,
+		SessionPolicy: policy,
+		Region:        s.ServedRegion(),
+		FIPS:          s.FIPS,
+		DualStack:     s.DualStack,
+		Endpoint:      endpoint,
+		Client:        client,
+	}
+	return call, call.Check()
+}
+
+func (s *Settings) sessionPolicy() (string, error) {
+	if s.SessionPolicyFile == "" {
+		return "", nil
+	}
+	const limit = 64 << 10 // with its space; AWS takes 2,048 characters without
+	f, err := os.Open(s.SessionPolicyFile)
+	if err != nil {
+		return "", cli.Usagef("", "reading session policy: %w", err)
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, limit+1))
+	switch {
+	case err != nil:
+		return "", cli.Usagef("", "reading session policy: %w", err)
+	case len(text) > limit:
+		return "", cli.Usagef("", "reading session policy %s: larger than %d bytes", s.SessionPolicyFile, limit)
+	case strings.TrimSpace(string(text)) == "":
+		return "", cli.Usagef("", "reading session policy %s: the file is empty", s.SessionPolicyFile)
+	}
+	return string(text), nil
+}
