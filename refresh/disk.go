@@ -78,19 +78,20 @@ func (d *Disk) Credentials(ctx context.Context) (daypass.Credentials, error) {
 	case doc.young(now):
 		return doc.credentials(), nil
 	case !doc.failedFor(begin, now):
-		doc = m.ask(ctx, d.From, doc)
+		doc, err = m.ask(ctx, d.From, doc)
 	}
 	if doc.alive(time.Now()) {
 		return doc.credentials(), nil
 	}
-	if err := ctx.Err(); err != nil && doc.Failure == nil {
-		return daypass.Credentials{}, err
+	if err == nil { // another process asked
+		err = doc.Failure.err()
 	}
-	return daypass.Credentials{}, doc.Failure.err()
+	return daypass.Credentials{}, err
 }
 
-// ask makes a new document of From's answer and remembers it.
-func (m *memory) ask(ctx context.Context, from daypass.Source, old document) document {
+// ask makes a new document of From's answer and remembers it. The error is
+// From's own, with its type, which the document cannot keep.
+func (m *memory) ask(ctx context.Context, from daypass.Source, old document) (document, error) {
 	now := time.Now()
 	asking := ctx
 	if old.alive(now) {
@@ -105,7 +106,7 @@ func (m *memory) ask(ctx context.Context, from daypass.Source, old document) doc
 	}
 	if err != nil {
 		if ctx.Err() != nil {
-			return old // the caller left: this says nothing of AWS
+			return old, ctx.Err() // the caller left: this says nothing of AWS
 		}
 		if doc = (document{Key: m.key}); old.alive(time.Now()) {
 			doc = old
@@ -115,7 +116,7 @@ func (m *memory) ask(ctx context.Context, from daypass.Source, old document) doc
 	if err := m.write(doc); err != nil {
 		m.warn("remembering credentials", err)
 	}
-	return doc
+	return doc, err
 }
 
 // A memory is one key's place in a directory that fits.

@@ -104,6 +104,9 @@ func (q *request) onTags(resource string, ctx policy.Context, change func(map[st
 	if err != nil {
 		return nil, err
 	}
+	if maps.Equal(*tags, after) {
+		return maps.Clone(after), nil
+	}
 	*tags = after
 	asked, _ := parseARN(resource)
 	q.Changed(world.Thing{Kind: asked.kind, Account: q.account().ID, Name: asked.id})
