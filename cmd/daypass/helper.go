@@ -116,6 +116,8 @@ func (h *helper) settle(stderr io.Writer) {
 			h.Endpoint = os.Getenv(name)
 		}
 	}
+	h.FIPS = strings.EqualFold(os.Getenv("AWS_USE_FIPS_ENDPOINT"), "true")
+	h.DualStack = strings.EqualFold(os.Getenv("AWS_USE_DUALSTACK_ENDPOINT"), "true")
 	h.CABundle = os.Getenv("AWS_CA_BUNDLE")
 	h.path = os.Getenv("AWS_SHARED_CREDENTIALS_FILE")
 	if h.Unverified {

@@ -175,6 +175,29 @@ func TestHelpersFlagsAreTaken(t *testing.T) {
 	}
 }
 
+// Of the environment only what SDKs have in common counts.
+func TestHelperReadsWhatSDKsRead(t *testing.T) {
+	for name, value := range map[string]string{
+		"AWS_ENDPOINT_URL": "general", "AWS_CA_BUNDLE": "bundle", "AWS_SHARED_CREDENTIALS_FILE": "file",
+		"AWS_USE_FIPS_ENDPOINT": "true", "AWS_USE_DUALSTACK_ENDPOINT": "True",
+		"AWS_ROLE_ARN": "role", "DAYPASS_CERTIFICATE": "certificate",
+	} {
+		t.Setenv(name, value)
+	}
+	h := newHelper()
+	h.settle(&bytes.Buffer{})
+	if h.Endpoint != "general" || h.CABundle != "bundle" || h.path != "file" || !h.FIPS || !h.DualStack || h.RoleARN != "" || h.Certificate != "" {
+		t.Errorf("settled as %+v", h.Settings)
+	}
+	t.Setenv("AWS_ENDPOINT_URL_ROLESANYWHERE", "special")
+	t.Setenv("AWS_USE_FIPS_ENDPOINT", "false")
+	h = newHelper()
+	h.settle(&bytes.Buffer{})
+	if h.Endpoint != "special" || h.FIPS {
+		t.Errorf("settled as %+v", h.Settings)
+	}
+}
+
 // notCarried are the helper's flags that daypass's own commands do not take: they
 // mean nothing here, or nothing good.
 func notCarried() []string { return []string{"no-verify-ssl", "hop-limit"} }
