@@ -85,28 +85,47 @@ func Bind(c *cobra.Command, settings ...Setting) {
 
 func fill(flags *pflag.FlagSet, settings []Setting, lookup func(string) (string, bool)) error {
 	for _, s := range settings {
-		names := s.Names()
-		if s.Flag != "" {
-			if flags.Changed(s.Flag) {
-				continue
-			}
-			names = names[1:]
+		if s.Flag != "" && flags.Changed(s.Flag) {
+			continue
 		}
-		for _, name := range names {
-			given, _ := lookup(name)
-			if given == "" {
-				continue
-			}
-			if err := value(s).Set(given); err != nil {
-				return Usagef("", "%s: %w", name, err)
-			}
-			if s.Flag != "" {
-				flags.Lookup(s.Flag).Changed = true
-			}
-			break
+		given, err := s.read(lookup)
+		if err != nil {
+			return err
+		}
+		if given && s.Flag != "" {
+			flags.Lookup(s.Flag).Changed = true
 		}
 	}
 	return nil
+}
+
+// Read fills settings from the environment alone, for what is no command.
+func Read(settings ...Setting) error {
+	for _, s := range settings {
+		if _, err := s.read(os.LookupEnv); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// read fills the setting from the first of its variables that is given.
+func (s Setting) read(lookup func(string) (string, bool)) (given bool, err error) {
+	names := s.Names()
+	if s.Flag != "" {
+		names = names[1:]
+	}
+	for _, name := range names {
+		text, _ := lookup(name)
+		if text == "" {
+			continue
+		}
+		if err := value(s).Set(text); err != nil {
+			return false, Usagef("", "%s: %w", name, err)
+		}
+		return true, nil
+	}
+	return false, nil
 }
 
 // value adapts what a setting fills to a flag. A type that no setting has is a
