@@ -49,6 +49,14 @@ func (s *Settings) askPassword(ctx context.Context, path string) (daypass.Secret
 	return prompt(ctx, path)
 }
 
+// KeepPassword keeps --password-fd from programs that we start before it has
+// been read, which is where a key proves to need none.
+func (s *Settings) KeepPassword() {
+	if n, err := strconv.ParseUint(s.PasswordFD, 10, 16); err == nil {
+		closeOnExec(int(n))
+	}
+}
+
 // passwordFrom reads the first line of a file descriptor and closes it, so
 // that no command that we start inherits it.
 func passwordFrom(descriptor string) (daypass.Secret, error) {

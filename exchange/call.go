@@ -111,6 +111,14 @@ func (c *clock) local(got daypass.Credentials) daypass.Credentials {
 	return got
 }
 
+// mended forgets the correction once AWS's time agrees with the local clock
+// again: somebody has set it right.
+func (c *clock) mended(a *answer) {
+	if date := a.date(); !date.IsZero() && time.Until(date).Abs() <= maxSkew {
+		c.offset.Store(0)
+	}
+}
+
 // maxSkew stays below the 5 minutes that AWS bears with. That Roles Anywhere
 // bears with as much as other services is not checked.
 const maxSkew = 4 * time.Minute
@@ -121,6 +129,7 @@ const maxSkew = 4 * time.Minute
 // this happens once.
 func (c *clock) correct(a *answer) bool {
 	if a.status != 400 && a.status != 401 && a.status != 403 {
+		c.mended(a)
 		return false
 	}
 	date := a.date()

@@ -99,3 +99,23 @@ func TestRefusedWithTheCorrectedClock(t *testing.T) {
 		}
 	})
 }
+
+// A correction does not outlive its cause: when the local clock is set right by
+// less than AWS refuses for, the times are its own again.
+func TestCorrectionIsForgottenWhenTheClockIsMended(t *testing.T) {
+	var c clock
+	c.offset.Store(int64(4*time.Minute + 30*time.Second))
+	a := &answer{status: 201, header: http.Header{"Date": {time.Now().UTC().Format(http.TimeFormat)}}}
+	if c.correct(a) {
+		t.Error("a success is asked for again")
+	}
+	if off := c.offset.Load(); off != 0 {
+		t.Errorf("the clock is still corrected by %s", time.Duration(off))
+	}
+	far := time.Now().Add(20 * time.Minute).UTC()
+	c.offset.Store(int64(20 * time.Minute))
+	a.header.Set("Date", far.Format(http.TimeFormat))
+	if c.correct(a); c.offset.Load() == 0 {
+		t.Error("a correction that is needed was forgotten")
+	}
+}

@@ -72,7 +72,7 @@ The exit code is 3 if any rule fails.`,
 // table is what of the settings for credentials matters here, and the anchor.
 func (s *checkSettings) table() []cli.Setting {
 	all := slices.DeleteFunc(s.Table(), func(row cli.Setting) bool { return row.Flag != "trust-anchor-arn" })
-	return append(append(s.ProofTable(), all...), cli.Setting{Flag: "trust-anchor-file", Arg: "FILE", Into: &s.anchorFile,
+	return append(append(s.KeyTable(), all...), cli.Setting{Flag: "trust-anchor-file", Arg: "FILE", Into: &s.anchorFile,
 		Help: "PEM file with the certificates of the trust anchor"})
 }
 

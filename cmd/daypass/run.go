@@ -79,6 +79,7 @@ failed, 126 if the command cannot be run, 127 if it is not found.`,
 			return failed(err)
 		}
 		defer end()
+		o.KeepPassword()
 		return command(args, environ)
 	}
 	return c
@@ -159,6 +160,7 @@ func command(args, environ []string) error {
 	cmd.Env = environ
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	signals := make(chan os.Signal, 16)
+	own := signalsAreOurs()
 	signal.Notify(signals, passed()...)
 	defer signal.Stop(signals)
 	if err := cmd.Start(); err != nil {
@@ -173,22 +175,27 @@ func command(args, environ []string) error {
 	for {
 		select {
 		case s := <-signals:
-			_ = cmd.Process.Signal(s)
+			if own || s != syscall.SIGINT && s != syscall.SIGQUIT {
+				_ = cmd.Process.Signal(s)
+			}
 		case err := <-ended:
 			return exit(cmd.ProcessState, err)
 		}
 	}
 }
 
-// passed are the signals that the command gets from us. What a terminal sends,
-// it sends to the command, too.
+// passed are the signals that do not end us: what they mean, the command
+// decides.
 func passed() []os.Signal {
-	signals := []os.Signal{syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGWINCH}
-	if !term.IsTerminal(int(os.Stdin.Fd())) {
-		signals = append(signals, syscall.SIGINT, syscall.SIGQUIT)
+	return []os.Signal{
+		syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGWINCH,
+		syscall.SIGINT, syscall.SIGQUIT,
 	}
-	return signals
 }
+
+// signalsAreOurs tells whether the command gets SIGINT and SIGQUIT from us
+// alone. What a terminal sends, it sends to the command, too.
+func signalsAreOurs() bool { return !term.IsTerminal(int(os.Stdin.Fd())) }
 
 func exit(state *os.ProcessState, err error) error {
 	if state == nil {
