@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -154,7 +153,7 @@ func (d *Disk) memory(ctx context.Context) (m *memory, ok bool) {
 // lock waits for its turn; not at all if there is something to give without.
 func (m *memory) lock(ctx context.Context, have bool) (unlock func(), err error) {
 	l := flock.New(m.path+lockEnding, flock.SetPermissions(0o600),
-		flock.SetFlag(os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW|syscall.O_NONBLOCK))
+		flock.SetFlag(os.O_CREATE|os.O_RDWR|noFollow))
 	ctx, cancel := context.WithTimeout(ctx, lockPatience)
 	defer cancel()
 	var got bool

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"daypass.dev"
@@ -155,7 +154,7 @@ func (m *memory) read() document {
 }
 
 func (m *memory) load() (document, error) {
-	f, err := os.OpenFile(m.path+docEnding, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	f, err := os.OpenFile(m.path+docEnding, os.O_RDONLY|noFollow, 0)
 	if err != nil {
 		return document{}, err
 	}

@@ -7,10 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 )
 
-var errBusy = errors.New("another process is renewing them")
+var (
+	errBusy    = errors.New("another process is renewing them")
+	errNotHere = errors.New("this system does not tell whose a directory is")
+)
 
 // shared are directories that are everybody's, and outlive their users'
 // sessions.
@@ -22,6 +24,9 @@ var shared = []string{"/tmp", "/var/tmp"}
 // above could exchange dir after this look, and gains nothing: what is read is
 // looked at again, what is written is made anew with mode 0600.
 func fits(dir string, homes []string) error {
+	if !private {
+		return errNotHere
+	}
 	if !filepath.IsAbs(dir) {
 		return errors.New("it is not an absolute path")
 	}
@@ -75,13 +80,5 @@ func within(path, root string) bool {
 func mine(info fs.FileInfo) bool { return owner(info) == os.Geteuid() }
 
 func roots(info fs.FileInfo) bool { return owner(info) == 0 }
-
-// owner is a user id; -1 if it is not known.
-func owner(info fs.FileInfo) int {
-	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
-		return int(stat.Uid)
-	}
-	return -1
-}
 
 func missing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
