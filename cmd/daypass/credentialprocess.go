@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"time"
 
@@ -83,14 +84,14 @@ func (m *memory) settings() []cli.Setting {
 }
 
 func (m *memory) over(call exchange.Call, log *slog.Logger) daypass.Source {
-	if m.off {
+	if m.off || m.dir == "" && runtime.GOOS == "windows" { // which has no such place
 		return call
 	}
 	dirs := []string{m.dir}
 	if m.dir == "" {
 		dirs = []string{filepath.Join("/run/user", strconv.Itoa(os.Geteuid()), "daypass")}
-		if runtime := os.Getenv("XDG_RUNTIME_DIR"); runtime != "" {
-			dirs = append([]string{filepath.Join(runtime, "daypass")}, dirs...)
+		if ours := os.Getenv("XDG_RUNTIME_DIR"); ours != "" {
+			dirs = append([]string{filepath.Join(ours, "daypass")}, dirs...)
 		}
 	}
 	disk := &refresh.Disk{From: call, Key: call.MemoryKey, Dirs: dirs, Log: log}

@@ -184,15 +184,6 @@ func command(args, environ []string) error {
 	}
 }
 
-// passed are the signals that do not end us: what they mean, the command
-// decides.
-func passed() []os.Signal {
-	return []os.Signal{
-		syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGWINCH,
-		syscall.SIGINT, syscall.SIGQUIT,
-	}
-}
-
 // signalsAreOurs tells whether the command gets SIGINT and SIGQUIT from us
 // alone. What a terminal sends, it sends to the command, too.
 func signalsAreOurs() bool { return !term.IsTerminal(int(os.Stdin.Fd())) }

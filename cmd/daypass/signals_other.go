@@ -1,0 +1,13 @@
+//go:build !unix
+
+package main
+
+import (
+	"os"
+	"syscall"
+)
+
+// passed are the signals that do not end us: what they mean, the command
+// decides. Other systems than Unix have no more; sending one to the command
+// fails there, but a console sends it to the command, too.
+func passed() []os.Signal { return []os.Signal{syscall.SIGTERM, syscall.SIGINT} }
