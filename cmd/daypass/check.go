@@ -27,6 +27,7 @@ type checkSettings struct {
 	config.Settings
 	anchorFile string
 	output     string
+	askAWS     bool
 }
 
 func checkCommand() *cobra.Command {
@@ -41,10 +42,15 @@ missing, and how to mend it; then the session that would result and a role
 trust policy that lets this certificate in. It asks nobody: whether trust
 anchor, profile and role exist is not seen.
 
+With --live it also asks AWS, with the settings of credential-process: is the
+endpoint's name known, can it be reached and believed, is this machine's clock
+right, and does AWS give credentials? These it throws away.
+
 The exit code is 3 if any rule fails.`,
 		Example: `  daypass check --trust-anchor-file ca.pem
   daypass check --certificate tls.crt --private-key tls.key --trust-anchor-file ca.pem
-  daypass check --certificate tls.crt -o json | jq .trustPolicy`,
+  daypass check --certificate tls.crt -o json | jq .trustPolicy
+  daypass check --live --certificate tls.crt --private-key tls.key --role-arn …`,
 	}
 	cli.Bind(c, s.table()...)
 	c.Flags().StringVarP(&s.output, "output", "o", s.output, "print as `FORMAT`, table or json")
@@ -56,12 +62,22 @@ The exit code is 3 if any rule fails.`,
 		if err != nil {
 			return err
 		}
+		var live []pki.Finding
+		if s.askAWS {
+			if live, err = s.live(c.Context()); err != nil {
+				return err
+			}
+		}
 		anchor, _, _ := strings.Cut(s.TrustAnchorARN, ",") // the first of several
 		r := newReport(evidence, strings.TrimSpace(anchor), time.Now())
+		r.add(live)
 		if err := r.print(c.OutOrStdout(), s.output); err != nil {
 			return err
 		}
 		if failed := r.failed(); len(failed) > 0 {
+			if strings.HasPrefix(failed[0], "live-") { // all rules pass, they come first
+				return cli.Nof("", "AWS gives no credentials now: %s", strings.Join(failed, ", "))
+			}
 			return cli.Nof("", "Roles Anywhere would refuse this: %s", strings.Join(failed, ", "))
 		}
 		return nil
@@ -69,11 +85,16 @@ The exit code is 3 if any rule fails.`,
 	return c
 }
 
-// table is what of the settings for credentials matters here, and the anchor.
+// table is what of the settings concerns a certificate, and the anchor's file.
 func (s *checkSettings) table() []cli.Setting {
-	all := slices.DeleteFunc(s.Table(), func(row cli.Setting) bool { return row.Flag != "trust-anchor-arn" })
-	return append(append(s.KeyTable(), all...), cli.Setting{Flag: "trust-anchor-file", Arg: "FILE", Into: &s.anchorFile,
-		Help: "PEM file with the certificates of the trust anchor"})
+	tokens := s.TokenTable()
+	all := slices.DeleteFunc(s.Table(), func(row cli.Setting) bool {
+		return slices.ContainsFunc(tokens, func(t cli.Setting) bool { return t.Into == row.Into })
+	})
+	return append(all,
+		cli.Setting{Flag: "trust-anchor-file", Arg: "FILE", Into: &s.anchorFile,
+			Help: "PEM file with the certificates of the trust anchor"},
+		cli.Setting{Flag: "live", Into: &s.askAWS, Help: "also ask AWS: name, connection, clock, and credentials once"})
 }
 
 // evidence reads the files. What daypass would not use is still examined, as
@@ -181,6 +202,12 @@ func newReport(e pki.Evidence, anchorARN string, now time.Time) checkReport {
 		r.TrustPolicy, r.noPolicy = pki.TrustPolicy(e.Leaf, anchorARN)
 	}
 	return r
+}
+
+// add puts findings beside those of the rules.
+func (r *checkReport) add(more []pki.Finding) {
+	r.Findings = append(r.Findings, more...)
+	r.Accepted = r.Accepted && !pki.Refused(more)
 }
 
 func sessionOf(leaf *x509.Certificate) *pki.Session {

@@ -206,7 +206,7 @@ func TestHelpersFlagsAreTakenUnderTheOwnName(t *testing.T) {
 	carried := 0
 	for _, f := range newHelper().flags() {
 		for _, command := range f.on {
-			c, _, err := root().Find([]string{command})
+			c, _, err := root(all()...).Find([]string{command})
 			if err != nil {
 				t.Fatal(err)
 			}

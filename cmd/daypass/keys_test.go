@@ -127,7 +127,7 @@ const lockword = "sesame-sesame-sesame"
 
 // credentialProcess runs the command in this process.
 func (l *locksmith) credentialProcess(args ...string) (stdout, stderr string, code int) {
-	c := root()
+	c := root(all()...)
 	var out, told bytes.Buffer
 	c.SetOut(&out)
 	c.SetErr(&told)

@@ -2,7 +2,9 @@
 package main
 
 import (
+	"maps"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -16,10 +18,28 @@ func main() {
 	case gtokenName:
 		os.Exit(min(cli.Main(gtokenRoot()), 1))
 	}
-	os.Exit(cli.Main(root()))
+	// SDKs start credential-process again and again: only the command that is
+	// called is made, with its flags.
+	if len(os.Args) > 1 {
+		if command := commands()[os.Args[1]]; command != nil {
+			os.Exit(cli.Main(root(command)))
+		}
+	}
+	os.Exit(cli.Main(root(all()...)))
 }
 
-func root() *cobra.Command {
+// commands are what makes each command, by its name.
+func commands() map[string]func() *cobra.Command {
+	return map[string]func() *cobra.Command{
+		"credential-process": credentialProcess, "serve": serve, "run": run, "env": env, "ready": ready,
+		"update": updateCommand, "token": tokenCommand, "check": checkCommand,
+		"sign-string": signString, "read-certificate-data": readCertificateData, "version": version,
+	}
+}
+
+func all() []func() *cobra.Command { return slices.Collect(maps.Values(commands())) }
+
+func root(commands ...func() *cobra.Command) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "daypass",
 		Short: "short-lived AWS credentials for this workload",
@@ -27,7 +47,8 @@ func root() *cobra.Command {
 through STS, for short-lived AWS credentials, and hands them to AWS SDKs: for
 one program credential-process or run, for everything on this machine serve.`,
 	}
-	c.AddCommand(credentialProcess(), serve(), run(), env(), ready(), updateCommand(), tokenCommand(), checkCommand(),
-		signString(), readCertificateData(), version())
+	for _, command := range commands {
+		c.AddCommand(command())
+	}
 	return c
 }
