@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -116,6 +117,16 @@ func (r *RolesAnywhere) ask(ctx context.Context, call *call, key *proof.Key) (*a
 func (r *RolesAnywhere) Check() error {
 	_, err := r.prepare()
 	return err
+}
+
+// Address is the base URL that would be called. The error is an *InputError.
+func (r *RolesAnywhere) Address() (string, error) {
+	call, err := r.prepare()
+	if err != nil {
+		return "", err
+	}
+	base, _, _ := strings.Cut(call.url, sessionsPath)
+	return base, nil
 }
 
 // MemoryKey names what would be answered: it differs where the leaf or any

@@ -61,10 +61,12 @@ func (r *RolesAnywhere) prepare() (*call, error) {
 	}
 	query := url.Values{"roleArn": {r.RoleARN}, "trustAnchorArn": {r.TrustAnchorARN}, "profileArn": {r.ProfileARN}}
 	return &call{
-		url: base + "/sessions?" + query.Encode(), region: anchor.region, body: body,
+		url: base + sessionsPath + "?" + query.Encode(), region: anchor.region, body: body,
 		role: role, client: withoutRedirects(client), named: named,
 	}, nil
 }
+
+const sessionsPath = "/sessions"
 
 // Limits of CreateSession; of the session's name those of STS AssumeRole.
 const (

@@ -72,5 +72,22 @@ func clients() []Reason {
 			Cause: "daypass was asked to serve credentials on an address that other machines may reach, without an authorization token",
 			Mend:  "listen on loopback, or give --authorization-token-file (or DAYPASS_AUTHORIZATION_TOKEN_FILE)",
 		},
+		{
+			Slug:  "live-name",
+			Cause: "the host name of AWS's endpoint, or of the proxy on the way, is not known to this machine's DNS",
+			Mend:  "check /etc/resolv.conf and what firewalls let through to it, or set HTTPS_PROXY where DNS knows internal names alone",
+		}, {
+			Slug:  "live-connection",
+			Cause: "the endpoint cannot be reached, or whoever answers there has no certificate that this machine trusts",
+			Mend:  "let port 443 through to it, set HTTPS_PROXY, or name the roots of a proxy that opens connections with --ca-bundle",
+		}, {
+			Slug:  "live-clock",
+			Cause: "this machine's clock differs from AWS's by more than a minute",
+			Mend:  "run an NTP client; daypass bears with a wrong clock, other programs that sign requests do not",
+		}, {
+			Slug:  "live-exchange",
+			Cause: "AWS did not give credentials for this certificate",
+			Mend:  "see what AWS said",
+		},
 	}
 }
