@@ -108,7 +108,7 @@ func (s *Settings) Table() []cli.Setting {
 		{Flag: "session-duration", Arg: "SECONDS", Into: &s.SessionDuration,
 			Help: "life to ask for, 900 to 43200 seconds, or as 90m; a profile may shorten it"},
 		{Flag: "role-session-name", Arg: "NAME", Into: &s.RoleSessionName,
-			Help: "name of the session, if the profile accepts one; serve, run and who shows a token give the host's, or namespace.pod, if none is given"},
+			Help: "name of the session, if the profile accepts one; serve, run, update and who shows a token give the host's, or namespace.pod, if none is given"},
 		{Into: &s.AmbientSessionName, Also: []string{"AWS_ROLE_SESSION_NAME"},
 			Help: "name of the session, with a token"},
 		{Flag: "region", Arg: "REGION", Into: &s.Region,

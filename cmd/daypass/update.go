@@ -47,6 +47,7 @@ is told that it is ready once the file holds credentials.`,
 		if err != nil {
 			return err
 		}
+		o.NameSession = !u.once
 		call, shows, err := o.exchange(log)
 		if err != nil {
 			return err
