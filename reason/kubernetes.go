@@ -58,8 +58,8 @@ func kubernetes() []Reason {
 			Mend:  "choose a shorter name for the ServiceAccount, its namespace or the trust domain",
 		}, {
 			Slug:  "agent-needed",
-			Cause: "a chain of roles or a session policy is more than variables in a pod can say, so that only the node's agent can deliver it",
-			Mend:  "run the agent, or let the pod assume roleArn alone",
+			Cause: "a target role is more than variables in a pod can say, and a session policy more than a sidecar is told, so that only the node's agent can deliver it",
+			Mend:  "run the agent, let the pod assume roleArn alone, or reach a target role by method roles-anywhere",
 		}, {
 			Slug:  "windows-unsupported",
 			Cause: "the pod is for Windows, where only tokens of the cluster are delivered",

@@ -49,6 +49,7 @@ var meets = map[string][]string{
 	"policy":                    {"cluster-token"},
 	"roles-anywhere":            {"agent"},
 	"ipv6":                      {"agent"},
+	"policy-chain":              {"sidecar-pod-certificate"},
 	"port-taken":                {"sidecar-pod-certificate", "sidecar-csi", "sidecar-secret"},
 	"no-image":                  {"google-token", "sidecar-secret"},
 	"no-source":                 {"sidecar-secret"},

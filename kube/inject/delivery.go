@@ -10,23 +10,23 @@ import (
 	"daypass.dev/kube/identity"
 )
 
-// deliver chooses how a pod gets an identity. A chain of roles and a session
-// policy are more than variables can say, so they take the agent.
+// deliver chooses how a pod gets an identity. A sidecar can go on to a target
+// role, variables cannot; and a session policy takes the agent.
 func (s *Settings) deliver(id identity.Identity) (Delivery, error) {
-	rich := id.TargetRoleARN != "" || id.Policy != ""
+	chained, limited := id.TargetRoleARN != "", id.Policy != ""
 	switch id.Method {
 	case v1alpha1.EKS:
 		return Agent, nil
 	case v1alpha1.WebIdentity:
-		if !rich {
+		if !chained && !limited {
 			return ClusterToken, nil
 		}
 	case v1alpha1.RolesAnywhere:
-		if !rich && !s.Agent {
+		if !limited && !s.Agent {
 			return Sidecar, nil
 		}
 	case v1alpha1.Google:
-		if !rich {
+		if !chained && !limited {
 			return GoogleToken, nil
 		}
 		return "", refuse("agent-needed", "association %s has a targetRoleArn or a policy, which method google cannot deliver", id.Association)
@@ -34,7 +34,8 @@ func (s *Settings) deliver(id identity.Identity) (Delivery, error) {
 		return "", refuse("method-unknown", "%.40q is no method", string(id.Method))
 	}
 	if !s.Agent {
-		return "", refuse("agent-needed", "association %s has a targetRoleArn or a policy, and this cluster has no agent", id.Association)
+		return "", refuse("agent-needed", "association %s has a targetRoleArn or a policy, which method %s delivers by the agent, and this cluster has none",
+			id.Association, id.Method)
 	}
 	return Agent, nil
 }

@@ -31,7 +31,7 @@ func (s *Settings) sidecar(p *corev1.Pod, id identity.Identity) (addition, error
 	}
 	settings := config.Defaults()
 	settings.Certificate, settings.PrivateKey = certificate.file, certificate.key
-	settings.RoleARN = id.RoleARN
+	settings.RoleARN, settings.ChainRoleARN = id.RoleARN, id.TargetRoleARN
 	settings.TrustAnchorARN, settings.ProfileARN = id.RolesAnywhere.TrustAnchorARN, id.RolesAnywhere.ProfileARN
 	settings.WorkloadRegion = s.Region
 
