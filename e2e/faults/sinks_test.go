@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"crypto/x509"
+	"encoding/base64"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"os"
@@ -92,6 +94,10 @@ func (s *scene) commands() []command {
 		{args: []string{"check", "--trust-anchor-file", s.File("ca.pem"), "-o", "json"}, plain: true},
 		{args: []string{"check", "--private-key", s.File("broken.key")}, plain: true, code: 2},
 		{args: []string{"check", "--trust-anchor-file", s.File("tls.key")}, plain: true, code: 2},
+		{args: []string{"token", "--once", "--web-identity-token-file", s.File("good.jwt"), "--out", s.File("kept.jwt")}},
+		{args: []string{"token", "--once", "--web-identity-token-file", s.File("bad.jwt"), "--out", s.File("kept.jwt")}, code: 2},
+		{args: []string{"env", "--web-identity-token-file", s.File("good.jwt"), "--certificate", "", "--private-key", "",
+			"--trust-anchor-arn", "", "--profile-arn", ""}, code: 3},
 		{args: []string{"sign-string"}},
 		{args: []string{"sign-string", "--private-key", s.File("broken.key")}, code: 2},
 		{args: []string{"read-certificate-data"}, plain: true},
@@ -217,7 +223,13 @@ func (s *scene) writeFiles(t *testing.T) {
 	if err := os.Symlink(program(t, "daypass"), s.File("aws_signing_helper")); err != nil {
 		t.Fatal(err)
 	}
-	for name, data := range map[string][]byte{"broken.key": broken, "tls.p12": p12} {
+	good := webToken(time.Now())
+	bad := strings.Replace(good, ".", "?", 1)
+	s.planted.add(t, "web identity token", good)
+	s.planted.add(t, "web identity token that is none", bad)
+	for name, data := range map[string][]byte{
+		"broken.key": broken, "tls.p12": p12, "good.jwt": []byte(good), "bad.jwt": []byte(bad),
+	} {
 		if err := os.WriteFile(s.File(name), data, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -390,4 +402,12 @@ func (s *scene) brokenMemory(t *testing.T) {
 	for _, name := range documents(t, s.memory, "*") {
 		s.sinks.add("names in the memory", filepath.Base(name))
 	}
+}
+
+// webToken is well formed and of no issuer that anybody knows.
+func webToken(now time.Time) string {
+	part := func(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
+	claims := fmt.Sprintf(`{"iss":"https://issuer.example","sub":"job","aud":"sts.amazonaws.com","iat":%d,"exp":%d}`,
+		now.Unix(), now.Add(time.Hour).Unix())
+	return part(`{"alg":"RS256","kid":"k"}`) + "." + part(claims) + "." + part(strings.Repeat("a signature of the test ", 10))
 }
