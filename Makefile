@@ -7,11 +7,13 @@ STATIC   = CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w'
 
 .PHONY: build demo test test-cluster soak bench check images push update walkthrough cluster cluster-down
 
-build: ## bin/daypass and bin/daypassctl, static
+build: ## the programs, static, in bin/
 	$(STATIC) -o bin/daypass ./cmd/daypass
 	$(STATIC) -o bin/daypassctl ./cmd/daypassctl
+	$(STATIC) -o bin/daypass-kube ./cmd/daypass-kube
 
-demo: build ## the whole story in seconds, on a local AWS
+demo: ## the whole story in seconds, on a local AWS
+	$(STATIC) -o bin/daypassctl ./cmd/daypassctl
 	./bin/daypassctl demo
 
 test: ## everything that needs no long clock
@@ -22,7 +24,7 @@ test: ## everything that needs no long clock
 
 test-cluster: cluster ## what needs a real Kubernetes, on one that is started for it
 	$(GO) run ./e2e/kube/cmd/addon build
-	DAYPASS_CLUSTER=1 $(GO) test -count=1 -p 1 -timeout 30m ./e2e/kube/... ./e2e/sidecar; \
+	DAYPASS_CLUSTER=1 $(GO) test -count=1 -p 1 -timeout 30m ./e2e/kube/... ./e2e/injection ./e2e/sidecar; \
 		code=$$?; $(GO) run ./e2e/kube/cmd/cluster down; exit $$code
 
 cluster: ## a real Kubernetes of two nodes, built from source the first time
@@ -58,5 +60,6 @@ check: ## what a reviewer would say first
 	$(GO) test -race -short ./...
 	$(GO) mod tidy -diff
 
-update: ## rewrite what is generated: docs/cli.md
+update: ## rewrite what is generated: docs/cli.md and the custom resource
 	$(GO) test ./cmd/... -update
+	$(GO) generate ./kube/api/...

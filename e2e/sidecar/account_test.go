@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/rolesanywhere"
 	"github.com/aws/aws-sdk-go-v2/service/rolesanywhere/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -73,13 +75,20 @@ func newAccount(t *testing.T, sandbox *kubetest.AWS, name string) account {
 	must(err)
 	a.anchor = *anchor.TrustAnchor.TrustAnchorArn
 	roles := iam.NewFromConfig(cfg)
-	role, err := roles.CreateRole(ctx, &iam.CreateRoleInput{
-		RoleName: aws.String(roleName + name[len(name)-7:]), AssumeRolePolicyDocument: aws.String(fmt.Sprintf(trust, name, a.anchor)),
+	called := aws.String(roleName + name[len(name)-7:])
+	_, err = roles.CreateRole(ctx, &iam.CreateRoleInput{
+		RoleName: called, AssumeRolePolicyDocument: aws.String(fmt.Sprintf(trust, name, a.anchor)),
 	})
+	// The SDK repeats a call whose answer was lost on the way, as where the
+	// cluster's network is being changed; the name is this test's alone.
+	if exists := (*iamtypes.EntityAlreadyExistsException)(nil); !errors.As(err, &exists) {
+		must(err)
+	}
+	role, err := roles.GetRole(ctx, &iam.GetRoleInput{RoleName: called})
 	must(err)
 	a.role = *role.Role.Arn
 	_, err = roles.PutRolePolicy(ctx, &iam.PutRolePolicyInput{
-		RoleName: role.Role.RoleName, PolicyName: aws.String("s3"), PolicyDocument: aws.String(rights),
+		RoleName: called, PolicyName: aws.String("s3"), PolicyDocument: aws.String(rights),
 	})
 	must(err)
 	profile, err := anywhere.CreateProfile(ctx, &rolesanywhere.CreateProfileInput{
