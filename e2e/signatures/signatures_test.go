@@ -5,30 +5,22 @@ package signatures
 
 import (
 	"bytes"
-	"crypto/x509/pkix"
 	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"daypass.dev"
+	"daypass.dev/e2e/stage"
 	"daypass.dev/exchange"
 	"daypass.dev/pki"
 	"daypass.dev/proof"
 	"daypass.dev/sandbox"
 	"daypass.dev/sandbox/world"
-)
-
-const (
-	account = "arn:aws:rolesanywhere:us-east-1:111122223333:"
-	anchor  = account + "trust-anchor/11111111-2222-4333-8444-555555555555"
-	profile = account + "profile/22222222-2222-4333-8444-555555555555"
-	role    = "arn:aws:iam::111122223333:role/reader"
 )
 
 // A wire is a transport into the sandbox's handler that may change a request.
@@ -55,46 +47,19 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 // start makes a world whose profile takes session names, and a client in it.
 func start(t testing.TB, kind string) (*world.World, *exchange.RolesAnywhere, *wire) {
 	t.Helper()
-	dir := t.TempDir()
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
+	files := stage.Make(t, 0, kind)
+	text, err := os.ReadFile(files.File("world.yaml"))
+	if err != nil {
+		t.Fatal(err)
 	}
-	caKey, err := pki.NewKey(kind)
-	must(err)
-	ca, err := pki.NewCA(caKey, pkix.Name{CommonName: "CA"}, 24*time.Hour, time.Now())
-	must(err)
-	key, err := pki.NewKey(kind)
-	must(err)
-	leaf, err := ca.Issue(pki.Leaf{Subject: pkix.Name{CommonName: "reports"}, PublicKey: key.Public(), Lifetime: time.Hour}, time.Now())
-	must(err)
-	keyText, err := pki.EncodeKey(key)
-	must(err)
-	must(os.WriteFile(filepath.Join(dir, "both.pem"), append(keyText, pki.EncodeCertificate(leaf)...), 0o600))
-	must(os.WriteFile(filepath.Join(dir, "ca.pem"), pki.EncodeCertificate(ca.Certificate), 0o600))
-	w, err := world.Parse(filepath.Join(dir, "world.yaml"), []byte(`
-accounts:
-  "111122223333":
-    roles:
-      reader:
-        trust:
-          Version: 2012-10-17
-          Statement:
-            - Effect: Allow
-              Principal: {Service: rolesanywhere.amazonaws.com}
-              Action: [sts:AssumeRole, sts:TagSession, sts:SetSourceIdentity]
-    trustAnchors:
-      own: {id: 11111111-2222-4333-8444-555555555555, certificateFile: ca.pem}
-    profiles:
-      readers: {id: 22222222-2222-4333-8444-555555555555, roles: [reader], acceptRoleSessionName: true}
-`))
-	must(err)
+	w, err := world.Parse("world.yaml", text)
+	if err != nil {
+		t.Fatal(err)
+	}
 	line := &wire{handler: sandbox.New(w)}
 	return w, &exchange.RolesAnywhere{
-		Key:     &proof.KeyFiles{Certificate: filepath.Join(dir, "both.pem")},
-		RoleARN: role, TrustAnchorARN: anchor, ProfileARN: profile,
+		Key:     &proof.KeyFiles{Certificate: files.File("tls.crt"), PrivateKey: files.File("tls.key")},
+		RoleARN: stage.RoleARN, TrustAnchorARN: stage.AnchorARN, ProfileARN: stage.ProfileARN,
 		Client: &http.Client{Transport: line},
 	}, line
 }
