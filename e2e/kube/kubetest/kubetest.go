@@ -1,8 +1,9 @@
 // Package kubetest gives each test a namespace of its own on the one cluster of
 // a run, and says what went on there when the test fails.
 //
-// Tests with a cluster run when DAYPASS_CLUSTER=1, and are skipped otherwise.
-// The first of a run starts the cluster if it does not run; it stays up:
+// Tests with a cluster run when DAYPASS_CLUSTER=1, and are skipped otherwise; a
+// name in the place of 1 means a cluster of that name, beside others. The first
+// of a run starts the cluster if it does not run; it stays up:
 //
 //	go run ./e2e/kube/cmd/cluster down
 package kubetest
@@ -29,7 +30,7 @@ import (
 // as root on Linux.
 func Need(t testing.TB) {
 	t.Helper()
-	if os.Getenv("DAYPASS_CLUSTER") != "1" {
+	if clusterName() == "" {
 		t.Skip("skipped without a cluster: DAYPASS_CLUSTER=1 starts one (as root on Linux; the first time takes minutes)")
 	}
 	if runtime.GOOS != "linux" || os.Geteuid() != 0 {
@@ -37,14 +38,22 @@ func Need(t testing.TB) {
 	}
 }
 
+// clusterName is that of the cluster that the run has asked for; empty without one.
+func clusterName() string {
+	if n := os.Getenv("DAYPASS_CLUSTER"); n != "1" {
+		return n
+	}
+	return "tests"
+}
+
 // shared is the cluster of this run; every test binary finds the same one.
 var shared = sync.OnceValues(func() (*kube.Cluster, error) {
-	up := exec.Command("go", "run", "daypass.dev/e2e/kube/cmd/cluster", "up")
+	up := exec.Command("go", "run", "daypass.dev/e2e/kube/cmd/cluster", "up", "--name", clusterName())
 	up.Stdout, up.Stderr = os.Stderr, os.Stderr
 	if err := up.Run(); err != nil {
 		return nil, fmt.Errorf("starting the cluster: %w", err)
 	}
-	c, err := kube.Find("tests")
+	c, err := kube.Find(clusterName())
 	if err != nil {
 		return nil, err
 	}

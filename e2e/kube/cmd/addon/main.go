@@ -19,6 +19,7 @@ func main() { os.Exit(cli.Main(command())) }
 
 func command() *cobra.Command {
 	root := &cobra.Command{Use: "addon", Short: "Software of others for the cluster of the tests", Args: cobra.NoArgs}
+	root.PersistentFlags().String("name", "tests", "name of the cluster")
 	root.AddCommand(
 		&cobra.Command{
 			Use: "install NAME...", Short: "Install " + strings.Join(addons.Names(), ", "), Args: cobra.MinimumNArgs(1),
@@ -38,7 +39,11 @@ func command() *cobra.Command {
 }
 
 func each(cmd *cobra.Command, names []string, do func(context.Context, *kube.Cluster, string) error) error {
-	c, err := kube.Find("tests")
+	cluster, err := cmd.Flags().GetString("name")
+	if err != nil {
+		return err
+	}
+	c, err := kube.Find(cluster)
 	if err != nil {
 		return err
 	}
