@@ -25,7 +25,18 @@ const nobody = "65532"
 // static, with this machine's certificate authorities. Without arguments it
 // serves, as the sidecar that it replaces does, and it has that one's name, too.
 func Daypass(ctx context.Context, source, architecture string) (Image, error) {
-	program, clean, err := compile(ctx, source, "daypass", architecture)
+	return product(ctx, source, "daypass", architecture, []string{"serve"}, File{Path: "bin/aws_signing_helper", Link: "daypass"})
+}
+
+// DaypassKube is the image of the cluster's programs; its first argument says
+// which one it is.
+func DaypassKube(ctx context.Context, source, architecture string) (Image, error) {
+	return product(ctx, source, "daypass-kube", architecture, nil)
+}
+
+// product is one of our programs with this machine's certificate authorities.
+func product(ctx context.Context, source, name, architecture string, command []string, more ...File) (Image, error) {
+	program, clean, err := compile(ctx, source, name, architecture)
 	if err != nil {
 		return Image{}, err
 	}
@@ -40,20 +51,27 @@ func Daypass(ctx context.Context, source, architecture string) (Image, error) {
 	}
 	return Image{
 		Architecture: architecture, Packed: true, User: nobody,
-		Entrypoint: []string{"/bin/daypass"}, Command: []string{"serve"}, Env: []string{"PATH=/bin"},
-		Layers: []Layer{{Files: []File{
+		Entrypoint: []string{"/bin/" + name}, Command: command, Env: []string{"PATH=/bin"},
+		Layers: []Layer{{Files: append([]File{
 			{Path: Roots[1:], Text: roots, Mode: 0o644},
-			{Path: "bin/daypass", Text: text},
-			{Path: "bin/aws_signing_helper", Link: "daypass"},
-		}}},
+			{Path: "bin/" + name, Text: text},
+		}, more...)}},
 	}, nil
 }
 
-// Published is the daypass image for every architecture, under one digest.
-func Published(ctx context.Context, source string) (v1.ImageIndex, error) {
+// A Product makes one of the images that are published.
+type Product func(ctx context.Context, source, architecture string) (Image, error)
+
+// Products are the images that are published, by their names.
+func Products() map[string]Product {
+	return map[string]Product{"daypass": Daypass, "daypass-kube": DaypassKube}
+}
+
+// Published is a product for every architecture, under one digest.
+func Published(ctx context.Context, source string, product Product) (v1.ImageIndex, error) {
 	var all []Image
 	for _, a := range Architectures {
-		image, err := Daypass(ctx, source, a)
+		image, err := product(ctx, source, a)
 		if err != nil {
 			return nil, err
 		}

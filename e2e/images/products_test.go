@@ -1,6 +1,7 @@
 package images
 
 import (
+	"slices"
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -12,7 +13,7 @@ func TestDaypassIsTheSameTwice(t *testing.T) {
 	}
 	var digests [2]v1.Hash
 	for i := range digests {
-		index, err := Published(t.Context(), "../..")
+		index, err := Published(t.Context(), "../..", Daypass)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -25,24 +26,31 @@ func TestDaypassIsTheSameTwice(t *testing.T) {
 	}
 }
 
-func TestDaypassHoldsOnlyWhatItNeeds(t *testing.T) {
+func TestProductsHoldOnlyWhatTheyNeed(t *testing.T) {
 	if testing.Short() {
-		t.Skip("skipped with -short: builds daypass")
+		t.Skip("skipped with -short: builds the programs")
 	}
-	image, err := Daypass(t.Context(), "../..", "amd64")
-	if err != nil {
-		t.Fatal(err)
+	const roots = "etc/ssl/certs/ca-certificates.crt"
+	want := map[string][]string{
+		"daypass":      {roots, "bin/daypass", "bin/aws_signing_helper"},
+		"daypass-kube": {roots, "bin/daypass-kube"},
 	}
-	var files []string
-	for _, l := range image.Layers {
-		for _, f := range l.Files {
-			files = append(files, f.Path)
+	for name, product := range Products() {
+		image, err := product(t.Context(), "../..", "amd64")
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	if len(files) != 3 || files[0] != "etc/ssl/certs/ca-certificates.crt" || files[1] != "bin/daypass" {
-		t.Errorf("the image holds %v", files)
-	}
-	if image.User != "65532" {
-		t.Errorf("it runs as %q", image.User)
+		var files []string
+		for _, l := range image.Layers {
+			for _, f := range l.Files {
+				files = append(files, f.Path)
+			}
+		}
+		if !slices.Equal(files, want[name]) {
+			t.Errorf("%s holds %v", name, files)
+		}
+		if image.User != "65532" {
+			t.Errorf("%s runs as %q", name, image.User)
+		}
 	}
 }

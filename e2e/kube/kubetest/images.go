@@ -20,10 +20,11 @@ import (
 // Names of images that Provide brings into the cluster. All trust the sandbox's
 // certificate authority beside this machine's.
 const (
-	Daypass    = "localhost/daypass:e2e"
-	GoSDK      = "localhost/go-sdk:e2e"
-	JavaScript = "localhost/javascript-sdk:e2e"
-	AWSCLI     = "localhost/aws-cli:e2e"
+	Daypass     = "localhost/daypass:e2e"
+	DaypassKube = "localhost/daypass-kube:e2e"
+	GoSDK       = "localhost/go-sdk:e2e"
+	JavaScript  = "localhost/javascript-sdk:e2e"
+	AWSCLI      = "localhost/aws-cli:e2e"
 )
 
 // slow are images whose making takes many seconds and whose ingredients do not
@@ -34,6 +35,8 @@ func spec(ctx context.Context, name, source string) (images.Image, error) {
 	switch name {
 	case Daypass:
 		return images.Daypass(ctx, source, "amd64")
+	case DaypassKube:
+		return images.DaypassKube(ctx, source, "amd64")
 	case GoSDK:
 		return workloads.Go(ctx, source)
 	case JavaScript:

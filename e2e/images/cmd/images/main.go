@@ -4,11 +4,14 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/spf13/cobra"
 
 	"daypass.dev/e2e/images"
@@ -26,27 +29,17 @@ func command() *cobra.Command {
 		Short: "Write the images as tars of OCI layouts, for amd64 and arm64",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			source, err := checkout()
-			if err != nil {
-				return err
-			}
-			index, err := images.Published(cmd.Context(), source)
-			if err != nil {
-				return err
-			}
 			if err := os.MkdirAll(out, 0o755); err != nil {
 				return err
 			}
-			file := filepath.Join(out, "daypass.tar")
-			if err := images.Write(file, "daypass:"+tag, index); err != nil {
-				return err
-			}
-			digest, err := index.Digest()
-			if err != nil {
-				return err
-			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), file, digest)
-			return err
+			return each(cmd, func(name string, index v1.ImageIndex) (string, error) {
+				file := filepath.Join(out, name+".tar")
+				if err := images.Write(file, name+":"+tag, index); err != nil {
+					return "", err
+				}
+				digest, err := index.Digest()
+				return file + " " + digest.String(), err
+			})
 		},
 	}
 	build.Flags().StringVar(&out, "out", "dist", "folder for the tars")
@@ -55,23 +48,35 @@ func command() *cobra.Command {
 		Short: "Push the images to REGISTRY (host, or host and path), with docker's credentials",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			source, err := checkout()
-			if err != nil {
-				return err
-			}
-			index, err := images.Published(cmd.Context(), source)
-			if err != nil {
-				return err
-			}
-			pushed, err := images.Push(cmd.Context(), args[0], "daypass:"+tag, index)
-			if err != nil {
-				return err
-			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), pushed)
-			return err
+			return each(cmd, func(name string, index v1.ImageIndex) (string, error) {
+				return images.Push(cmd.Context(), args[0], name+":"+tag, index)
+			})
 		},
 	})
 	return root
+}
+
+// each makes every image and prints what is said of it.
+func each(cmd *cobra.Command, use func(name string, index v1.ImageIndex) (string, error)) error {
+	source, err := checkout()
+	if err != nil {
+		return err
+	}
+	products := images.Products()
+	for _, name := range slices.Sorted(maps.Keys(products)) {
+		index, err := images.Published(cmd.Context(), source, products[name])
+		if err != nil {
+			return err
+		}
+		said, err := use(name, index)
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintln(cmd.OutOrStdout(), said); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func checkout() (string, error) {
