@@ -41,6 +41,10 @@ var rooms = map[string][]string{
 	"sandbox/*":           {"sandbox/world", "sandbox/wire", "sandbox/sigv4", "sandbox/oidc", "policy", "reason"},
 	"sandbox":             {"sandbox/**", "policy", "reason"},
 	"sandbox/sandboxtest": {"sandbox", "sandbox/**", "policy", "reason"},
+	"doctor":              {"reason", "proof", "pki", "policy"},
+	"doctor/gather":       {"doctor", "reason", "proof", "pki", "policy"},
+	"setup":               {"policy", "pki", "deliver/awssdk"},
+	"kube/survey":         {"kube/identity", "kube/api/v1alpha1", "doctor", "reason"},
 	"kube/api/v1alpha1":   {},
 	"kube/identity":       {"kube/api/v1alpha1"},
 	"kube/inject":         {"kube/identity", "kube/api/v1alpha1", "config", "reason"},
@@ -52,7 +56,7 @@ var rooms = map[string][]string{
 
 // walls are outside packages that only the named rooms may bring in.
 var walls = map[string][]string{
-	"github.com/aws/":                        {"cmd/daypassctl", "deliver/awssdk", "e2e/**", "sandbox/sandboxtest"},
+	"github.com/aws/":                        {"cmd/daypassctl", "deliver/awssdk", "doctor/gather", "setup", "e2e/**", "sandbox/sandboxtest"},
 	"k8s.io/":                                {"kube/**", "cmd/daypass-kube", "e2e/**"},
 	"sigs.k8s.io/":                           {"kube/**", "cmd/daypass-kube", "e2e/**"},
 	"github.com/prometheus/":                 {"kube/**"},
