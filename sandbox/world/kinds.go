@@ -12,16 +12,18 @@ type kind struct {
 
 func kinds() map[string]kind {
 	return map[string]kind{
-		"role":          named(func(a *Account) map[string]*Role { return a.Roles }),
-		"user":          named(func(a *Account) map[string]*User { return a.Users }),
-		"policy":        named(func(a *Account) map[string]*Policy { return a.Policies }),
-		"oidc-provider": named(func(a *Account) map[string]*OIDCProvider { return a.OIDCProviders }),
-		"trust-anchor":  named(func(a *Account) map[string]*Anchor { return a.Anchors }),
-		"profile":       named(func(a *Account) map[string]*Profile { return a.Profiles }),
-		"crl":           named(func(a *Account) map[string]*CRL { return a.CRLs }),
-		"subject":       named(func(a *Account) map[string]*Subject { return a.Subjects }),
-		"bucket":        {all: allBuckets, piece: bucketPiece, restore: restoreBucket},
-		"object":        {all: allObjects, piece: objectPiece, restore: restoreObject},
+		"role":                named(func(a *Account) map[string]*Role { return a.Roles }),
+		"user":                named(func(a *Account) map[string]*User { return a.Users }),
+		"policy":              named(func(a *Account) map[string]*Policy { return a.Policies }),
+		"oidc-provider":       named(func(a *Account) map[string]*OIDCProvider { return a.OIDCProviders }),
+		"trust-anchor":        named(func(a *Account) map[string]*Anchor { return a.Anchors }),
+		"profile":             named(func(a *Account) map[string]*Profile { return a.Profiles }),
+		"crl":                 named(func(a *Account) map[string]*CRL { return a.CRLs }),
+		"subject":             named(func(a *Account) map[string]*Subject { return a.Subjects }),
+		"private-ca":          named(func(a *Account) map[string]*PrivateCA { return a.PrivateCAs }),
+		"private-certificate": named(func(a *Account) map[string]*PrivateCertificate { return a.PrivateCertificates }),
+		"bucket":              {all: allBuckets, piece: bucketPiece, restore: restoreBucket},
+		"object":              {all: allObjects, piece: objectPiece, restore: restoreObject},
 	}
 }
 

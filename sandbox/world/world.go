@@ -62,6 +62,9 @@ type Account struct {
 	Buckets  map[string]*Bucket // :: name; names are global, see World.Bucket
 	// OIDCProviders are keyed by the issuer's URL without https://.
 	OIDCProviders map[string]*OIDCProvider
+	PrivateCAs    map[string]*PrivateCA // :: id
+	// PrivateCertificates are keyed by their ids: the CA's, a slash, the serial.
+	PrivateCertificates map[string]*PrivateCertificate
 }
 
 // AddAccount makes an empty account, or returns the one that is there.
@@ -74,6 +77,7 @@ func (w *World) AddAccount(id string) *Account {
 		Anchors: map[string]*Anchor{}, Profiles: map[string]*Profile{}, CRLs: map[string]*CRL{},
 		Subjects: map[string]*Subject{}, Buckets: map[string]*Bucket{},
 		OIDCProviders: map[string]*OIDCProvider{},
+		PrivateCAs:    map[string]*PrivateCA{}, PrivateCertificates: map[string]*PrivateCertificate{},
 	}
 	w.Accounts[id] = a
 	return a
