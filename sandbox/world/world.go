@@ -65,6 +65,9 @@ type Account struct {
 	PrivateCAs    map[string]*PrivateCA // :: id
 	// PrivateCertificates are keyed by their ids: the CA's, a slash, the serial.
 	PrivateCertificates map[string]*PrivateCertificate
+	Keys                map[string]*Key       // :: ARN
+	Secrets             map[string]*Secret    // :: ARN
+	Parameters          map[string]*Parameter // :: ARN
 }
 
 // AddAccount makes an empty account, or returns the one that is there.
@@ -78,6 +81,7 @@ func (w *World) AddAccount(id string) *Account {
 		Subjects: map[string]*Subject{}, Buckets: map[string]*Bucket{},
 		OIDCProviders: map[string]*OIDCProvider{},
 		PrivateCAs:    map[string]*PrivateCA{}, PrivateCertificates: map[string]*PrivateCertificate{},
+		Keys: map[string]*Key{}, Secrets: map[string]*Secret{}, Parameters: map[string]*Parameter{},
 	}
 	w.Accounts[id] = a
 	return a
