@@ -26,6 +26,7 @@ test-cluster: cluster ## what needs a real Kubernetes, on one that is started fo
 	$(GO) run ./e2e/kube/cmd/addon build
 	DAYPASS_CLUSTER=1 $(GO) test -count=1 -p 1 -timeout 30m ./e2e/kube/... ./e2e/injection ./e2e/sidecar; \
 		code=$$?; $(GO) run ./e2e/kube/cmd/cluster down; exit $$code
+	$(GO) run ./e2e/walkthrough cluster
 
 cluster: ## a real Kubernetes of two nodes, built from source the first time
 	$(GO) run ./e2e/kube/cmd/cluster up

@@ -145,6 +145,17 @@ func (c *Cluster) Command(ctx context.Context, name string, args ...string) (*ex
 	return cmd, nil
 }
 
+// Within is a command that runs the command after it in the network of the
+// cluster's first node, with the cluster's DNS and this machine's files.
+func (c *Cluster) Within(ctx context.Context) ([]string, error) {
+	const resolve = `mount --bind "$1" /etc/resolv.conf && shift && exec "$@"`
+	cmd, err := c.Command(ctx, "unshare", "--mount", "--", "sh", "-c", resolve, "sh", c.node(1).file("resolv.conf"))
+	if err != nil {
+		return nil, err
+	}
+	return cmd.Args, nil
+}
+
 // Enter is a line for a shell that opens another one in which kubectl works.
 func (c *Cluster) Enter() (string, error) {
 	pid, err := c.pid(c.node(1))

@@ -1,17 +1,21 @@
-// Walkthrough executes a walkthrough of docs/walkthroughs to its end:
+// Walkthrough executes walkthroughs of docs/walkthroughs to their end:
 //
 //	go run ./e2e/walkthrough 02
-//	go run ./e2e/walkthrough all        # and the README
+//	go run ./e2e/walkthrough all        # without a cluster, and the README
+//	go run ./e2e/walkthrough cluster    # those that need one
 //	go run ./e2e/walkthrough README.md
+//	go run ./e2e/walkthrough -keep 04   # the cluster stays, to look around
 //
-// Its last line says that the page holds, or which step does not. Where a page
-// gives an operator's policy, each of its actions is removed in turn, and the
-// page must then be refused for want of it.
+// Its last line says that the page holds, or which step does not. A page that
+// talks to Kubernetes gets a cluster of its own, with the local AWS behind
+// AWS's host names. Where any other page gives an operator's policy, each of its
+// actions is removed in turn, and the page must then be refused for want of it.
 package main
 
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/signal"
@@ -27,39 +31,63 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, os.Args[1:]); err != nil {
+	keep := flag.Bool("keep", false, "leave a page's cluster running")
+	flag.Parse()
+	if err := run(ctx, *keep, flag.Args()); err != nil {
 		fmt.Fprintf(os.Stderr, "walkthrough: error: %v\n", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, args []string) error {
+func run(ctx context.Context, keep bool, args []string) error {
 	if len(args) != 1 {
-		return errors.New("usage: walkthrough NUMBER|all")
+		return errors.New("usage: walkthrough [-keep] NUMBER|all|cluster")
 	}
-	if strings.HasSuffix(args[0], ".md") {
-		return execute(ctx, args[0])
-	}
-	pattern := args[0] + "-*.md"
-	if args[0] == "all" {
-		pattern = "*.md"
-	}
-	pages, err := filepath.Glob(filepath.Join("docs", "walkthroughs", pattern))
-	if err != nil || len(pages) == 0 {
-		return fmt.Errorf("no page docs/walkthroughs/%s (run in the root of the repository)", pattern)
-	}
-	if args[0] == "all" {
-		pages = append([]string{"README.md", "docs/sandbox.md"}, pages...)
+	pages, err := choose(args[0])
+	if err != nil {
+		return err
 	}
 	for _, path := range pages {
-		if err := execute(ctx, path); err != nil {
+		if err := execute(ctx, keep, path); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func execute(ctx context.Context, path string) error {
+// choose finds the pages that are meant.
+func choose(arg string) ([]string, error) {
+	if strings.HasSuffix(arg, ".md") {
+		return []string{arg}, nil
+	}
+	pattern, group := arg+"-*.md", arg == "all" || arg == "cluster"
+	if group {
+		pattern = "*.md"
+	}
+	found, err := filepath.Glob(filepath.Join("docs", "walkthroughs", pattern))
+	if err != nil {
+		return nil, err
+	}
+	if arg == "all" {
+		found = append([]string{"README.md", "docs/sandbox.md"}, found...)
+	}
+	var pages []string
+	for _, path := range found {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		if !group || wantsCluster(string(text)) == (arg == "cluster") {
+			pages = append(pages, path)
+		}
+	}
+	if len(pages) == 0 {
+		return nil, fmt.Errorf("no page docs/walkthroughs/%s (run in the root of the repository)", pattern)
+	}
+	return pages, nil
+}
+
+func execute(ctx context.Context, keep bool, path string) error {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return err
@@ -69,28 +97,46 @@ func execute(ctx context.Context, path string) error {
 		return err
 	}
 	began := time.Now()
-	env, err := peers.Walk(ctx, string(text), func(s string) { fmt.Fprintln(os.Stderr, "walkthrough:", s) })
-	if errors.Is(err, peers.ErrAbsent) && peers.MaySkip("walkthroughs") {
-		fmt.Printf("%s: SKIPPED: %v\n", path, err)
-		return nil
-	}
-	if err != nil {
-		return err
-	}
 	dir, err := os.MkdirTemp("", "walkthrough")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	runner := &walk.Runner{Dir: dir, Env: env, Out: os.Stdout}
-	if err := runner.Run(ctx, page); err != nil {
+	runner := &walk.Runner{Dir: dir, Out: os.Stdout}
+	if err := walkPage(ctx, keep, string(text), page, runner); err != nil {
+		if errors.Is(err, peers.ErrAbsent) && peers.MaySkip("walkthroughs") {
+			fmt.Printf("%s: SKIPPED: %v\n", path, err)
+			return nil
+		}
 		return err
 	}
 	fmt.Printf("%s: walked to its end, %s, in %.0f s\n", path, steps(page), time.Since(began).Seconds())
-	if strings.Contains(string(text), "file=operator.json") {
-		return least(ctx, path, page, env)
+	if strings.Contains(string(text), "file=operator.json") && !wantsCluster(string(text)) {
+		return least(ctx, path, page, runner.Env)
 	}
 	return nil
+}
+
+// walkPage provides what the page needs and runs it there.
+func walkPage(ctx context.Context, keep bool, text string, page *walk.Page, runner *walk.Runner) (err error) {
+	runner.Env, err = peers.Walk(ctx, text, func(s string) { fmt.Fprintln(os.Stderr, "walkthrough:", s) })
+	if err != nil {
+		return err
+	}
+	if !wantsCluster(text) {
+		return runner.Run(ctx, page)
+	}
+	s, err := setStage(ctx, text, runner)
+	if s != nil && !keep {
+		defer func() { err = errors.Join(err, s.down(context.WithoutCancel(ctx))) }()
+	}
+	if err != nil {
+		return err
+	}
+	if err = runner.Run(ctx, page); err != nil {
+		s.witness(ctx)
+	}
+	return err
 }
 
 func steps(p *walk.Page) string {

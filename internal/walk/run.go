@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -17,9 +18,12 @@ import (
 
 // A Runner executes pages in a folder.
 type Runner struct {
-	Dir string    // where files are written and commands run; must exist
-	Env []string  // the whole environment of the commands
-	Out io.Writer // told each command as it runs, with its output; nil: nobody
+	Dir string   // where files are written and commands run; must exist
+	Env []string // the whole environment of the commands
+	// Within is a command that runs the command after it, as nsenter does; the
+	// page's bash runs within it. Empty: here.
+	Within []string
+	Out    io.Writer // told each command as it runs, with its output; nil: nobody
 	// Timeout ends a command that hangs; zero: two minutes.
 	Timeout time.Duration
 }
@@ -99,7 +103,8 @@ type shell struct {
 }
 
 func (r *Runner) start(ctx context.Context) (*shell, error) {
-	cmd := exec.CommandContext(ctx, "bash", "--noprofile", "--norc")
+	args := append(slices.Clone(r.Within), "bash", "--noprofile", "--norc")
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Dir, cmd.Env = r.Dir, r.Env
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	in, err := cmd.StdinPipe()

@@ -98,3 +98,14 @@ func TestNothingIsLeftRunning(t *testing.T) {
 	}
 	t.Errorf("process %s is alive five seconds later", pid)
 }
+
+func TestAPageWithinAnotherCommand(t *testing.T) {
+	p, err := Parse("p.md", "```console\n$ echo $WHERE\nelsewhere\n```\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &Runner{Dir: t.TempDir(), Env: []string{"PATH=" + os.Getenv("PATH")}, Within: []string{"env", "WHERE=elsewhere"}}
+	if err := r.Run(t.Context(), p); err != nil {
+		t.Error(err)
+	}
+}

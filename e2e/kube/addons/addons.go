@@ -116,6 +116,12 @@ func (a addon) build(ctx context.Context, c *kube.Cluster) (map[string]string, e
 	return paths, nil
 }
 
+// Helm is the path of a helm, built the first time.
+func Helm(ctx context.Context, c *kube.Cluster) (string, error) {
+	programs, err := addon{programs: []build.Program{helm}}.build(ctx, c)
+	return programs["helm"], err
+}
+
 // load brings an image into the cluster.
 func (s *site) load(ctx context.Context, name string, i images.Image) error {
 	image, err := i.Build()

@@ -27,6 +27,9 @@ const (
 	AWSCLI      = "localhost/aws-cli:e2e"
 )
 
+// Images are all that can be brought.
+func Images() []string { return []string{Daypass, DaypassKube, GoSDK, JavaScript, AWSCLI} }
+
 // slow are images whose making takes many seconds and whose ingredients do not
 // change while a cluster lives.
 var slow = map[string]bool{JavaScript: true, AWSCLI: true}
@@ -55,10 +58,11 @@ func Provide(t testing.TB, aws *AWS, name string) {
 	if peer == "" {
 		peer = name
 	}
-	peers.Need(t, peer, provide(t.Context(), aws, name))
+	peers.Need(t, peer, aws.Bring(t.Context(), name))
 }
 
-func provide(ctx context.Context, aws *AWS, name string) error {
+// Bring is Provide outside of tests.
+func (aws *AWS) Bring(ctx context.Context, name string) error {
 	c := aws.cluster
 	unlock, err := lock(ctx, c.Dir+".images.lock")
 	if err != nil {

@@ -47,19 +47,22 @@ func clusterName() string {
 }
 
 // shared is the cluster of this run; every test binary finds the same one.
-var shared = sync.OnceValues(func() (*kube.Cluster, error) {
-	up := exec.Command("go", "run", "daypass.dev/e2e/kube/cmd/cluster", "up", "--name", clusterName())
+var shared = sync.OnceValues(func() (*kube.Cluster, error) { return Start(context.Background(), clusterName()) })
+
+// Start starts the cluster of this name, of two nodes, unless it runs.
+func Start(ctx context.Context, name string) (*kube.Cluster, error) {
+	up := exec.CommandContext(ctx, "go", "run", "daypass.dev/e2e/kube/cmd/cluster", "up", "--name", name)
 	up.Stdout, up.Stderr = os.Stderr, os.Stderr
 	if err := up.Run(); err != nil {
 		return nil, fmt.Errorf("starting the cluster: %w", err)
 	}
-	c, err := kube.Find(clusterName())
+	c, err := kube.Find(name)
 	if err != nil {
 		return nil, err
 	}
 	c.Nodes = 2
 	return c, nil
-})
+}
 
 // Cluster returns the run's cluster of two nodes, which it starts if need be.
 func Cluster(t testing.TB) *kube.Cluster {

@@ -47,7 +47,7 @@ var sandboxes = sync.OnceValues(func() (*AWS, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
-	return startSandbox(ctx, c)
+	return StartSandbox(ctx, c)
 })
 
 // Sandbox returns the sandbox of the run's cluster, which it starts, from this
@@ -97,6 +97,16 @@ func (a *AWS) Decisions(ctx context.Context) ([]world.Decision, error) {
 	return all, nil
 }
 
+// Environment is for AWS's clients that find it by AWS's own host names, as its
+// administrator; caFile must hold CA.
+func (a *AWS) Environment(caFile string) []string {
+	return []string{
+		"AWS_REGION=" + a.Region, "AWS_DEFAULT_REGION=" + a.Region,
+		"AWS_ACCESS_KEY_ID=" + a.id, "AWS_SECRET_ACCESS_KEY=" + a.secret,
+		"AWS_CA_BUNDLE=" + caFile, "NODE_EXTRA_CA_CERTS=" + caFile, "SSL_CERT_FILE=" + caFile,
+	}
+}
+
 func (a *AWS) fingerprint() string { return fmt.Sprintf("%x", sha256.Sum256(a.CA)) }
 
 // read reads a file of the sandbox's container.
@@ -142,9 +152,9 @@ spec:
   ports: [{name: https, port: 443, targetPort: 7777}]
 `
 
-// startSandbox applies the sandbox as this checkout has it. Its image is named
+// StartSandbox applies the sandbox as this checkout has it. Its image is named
 // after what is in it, so an unchanged one goes on running.
-func startSandbox(ctx context.Context, c *kube.Cluster) (*AWS, error) {
+func StartSandbox(ctx context.Context, c *kube.Cluster) (*AWS, error) {
 	unlock, err := lock(ctx, c.Dir+".sandbox.lock")
 	if err != nil {
 		return nil, err
