@@ -48,26 +48,44 @@ func NewKey(kind string) (crypto.Signer, error) {
 type CA struct {
 	Certificate *x509.Certificate
 	Signer      crypto.Signer
+	// Above are the CAs above it, its own issuer first, the root last. Empty: it
+	// is the root, or what is the root to those who trust it.
+	Above []*x509.Certificate
 }
 
 // NewCA makes a root whose leaves Roles Anywhere accepts: it signs leaves only
 // (pathlen 0) and revocation lists. Subject is held to the rules of
 // Leaf.Subject. Errors are *RefusedError, or the signer's.
 func NewCA(signer crypto.Signer, subject pkix.Name, lifetime time.Duration, now time.Time) (CA, error) {
-	if err := checkKey(signer.Public()); err != nil {
-		return CA{}, err
-	}
-	if err := (Leaf{Subject: subject}).checkNames(); err != nil {
-		return CA{}, err
-	}
-	if lifetime <= 0 {
-		return CA{}, refuse("request-lifetime", "the lifetime is %s", lifetime)
-	}
-	id, err := keyID(signer.Public())
+	return newRoot(signer, subject, lifetime, now, 0)
+}
+
+func newRoot(signer crypto.Signer, subject pkix.Name, lifetime time.Duration, now time.Time, pathLen int) (CA, error) {
+	t, err := newCATemplate(signer.Public(), subject, lifetime, now, pathLen)
 	if err != nil {
 		return CA{}, err
 	}
-	t := &x509.Certificate{
+	t.AuthorityKeyId = t.SubjectKeyId
+	c, err := sign(t, t, signer.Public(), signer)
+	return CA{Certificate: c, Signer: signer}, err
+}
+
+// newCATemplate is of a CA that has at most pathLen CAs below it on a path.
+func newCATemplate(key crypto.PublicKey, subject pkix.Name, lifetime time.Duration, now time.Time, pathLen int) (*x509.Certificate, error) {
+	if err := checkKey(key); err != nil {
+		return nil, err
+	}
+	if err := (Leaf{Subject: subject}).checkNames(); err != nil {
+		return nil, err
+	}
+	if lifetime <= 0 {
+		return nil, refuse("request-lifetime", "the lifetime is %s", lifetime)
+	}
+	id, err := keyID(key)
+	if err != nil {
+		return nil, err
+	}
+	return &x509.Certificate{
 		SerialNumber:          newSerial(),
 		Subject:               subject,
 		NotBefore:             now.Add(-backdate),
@@ -75,12 +93,10 @@ func NewCA(signer crypto.Signer, subject pkix.Name, lifetime time.Duration, now 
 		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 		BasicConstraintsValid: true,
 		IsCA:                  true,
-		MaxPathLenZero:        true,
+		MaxPathLen:            pathLen,
+		MaxPathLenZero:        pathLen == 0,
 		SubjectKeyId:          id,
-		AuthorityKeyId:        id,
-	}
-	c, err := sign(t, t, signer.Public(), signer)
-	return CA{c, signer}, err
+	}, nil
 }
 
 // Check reports as a *RefusedError why the CA cannot sign leaves now: a rule
@@ -89,7 +105,7 @@ func (ca CA) Check(now time.Time) error {
 	if !sameKey(ca.Certificate.PublicKey, ca.Signer.Public()) {
 		return refuse("key-mismatch", "the CA's private key is not that of its certificate")
 	}
-	return firstFailure(Check(Evidence{Anchors: []*x509.Certificate{ca.Certificate}}, now))
+	return firstFailure(Check(ca.evidence(), now))
 }
 
 // Issue certifies a leaf: version 3, CA:FALSE, digitalSignature, clientAuth, a
@@ -110,6 +126,10 @@ func (ca CA) Issue(leaf Leaf, now time.Time) (*x509.Certificate, error) {
 		return nil, refuse("request-lifetime", "a lifetime of %s would end at %s, the CA ends at %s",
 			leaf.Lifetime, utc(end), utc(ca.Certificate.NotAfter))
 	}
+	begin := leaf.NotBefore
+	if begin.IsZero() {
+		begin = now.Add(-backdate)
+	}
 	id, err := keyID(leaf.PublicKey)
 	if err != nil {
 		return nil, err
@@ -117,7 +137,7 @@ func (ca CA) Issue(leaf Leaf, now time.Time) (*x509.Certificate, error) {
 	t := &x509.Certificate{
 		SerialNumber:          newSerial(),
 		Subject:               leaf.Subject,
-		NotBefore:             now.Add(-backdate),
+		NotBefore:             begin,
 		NotAfter:              end,
 		KeyUsage:              x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
@@ -137,7 +157,16 @@ func (ca CA) Issue(leaf Leaf, now time.Time) (*x509.Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c, firstFailure(Check(Evidence{Leaf: c, Key: leaf.PublicKey, Anchors: []*x509.Certificate{ca.Certificate}}, now))
+	e := ca.evidence()
+	e.Leaf, e.Key = c, leaf.PublicKey
+	return c, firstFailure(Check(e, now))
+}
+
+// evidence is of this CA, under the root that it has.
+func (ca CA) evidence() Evidence {
+	path := append([]*x509.Certificate{ca.Certificate}, ca.Above...)
+	root := len(path) - 1
+	return Evidence{Intermediates: path[:root], Anchors: path[root:]}
 }
 
 // Issued reports whether c bears this CA's name and signature.

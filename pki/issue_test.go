@@ -106,14 +106,14 @@ func TestACAThatBreaksARuleIssuesNothing(t *testing.T) {
 		{"nameConstraints against the leaf", "ca-name-constraints", func(c *x509.Certificate) { c.PermittedURIDomains = []string{"example.com"} }},
 	} {
 		f := root("ca", row.change)
-		_, err := CA{f.cert, f.key}.Issue(testLeaf(p256().Public()), noon)
+		_, err := CA{Certificate: f.cert, Signer: f.key}.Issue(testLeaf(p256().Public()), noon)
 		var refused *RefusedError
 		if !errors.As(err, &refused) || refused.Slug != row.slug {
 			t.Errorf("%s: %v, want %s", row.name, err, row.slug)
 		}
 	}
 	f := root("ca", nil)
-	err := CA{f.cert, p256()}.Check(noon)
+	err := CA{Certificate: f.cert, Signer: p256()}.Check(noon)
 	var refused *RefusedError
 	if !errors.As(err, &refused) || refused.Slug != "key-mismatch" {
 		t.Errorf("another key: %v", err)
@@ -151,7 +151,7 @@ func TestCRL(t *testing.T) {
 
 func TestACAWithoutCRLSignSaysSo(t *testing.T) {
 	f := root("ca", func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageCertSign })
-	_, err := CA{f.cert, f.key}.CRL(nil, 1, noon, noon.Add(time.Hour))
+	_, err := CA{Certificate: f.cert, Signer: f.key}.CRL(nil, 1, noon, noon.Add(time.Hour))
 	var refused *RefusedError
 	if !errors.As(err, &refused) || refused.Slug != "ca-crl-sign" || !strings.Contains(err.Error(), "lacks cRLSign") {
 		t.Errorf("got %v", err)
@@ -166,7 +166,7 @@ func TestACAWithoutSubjectKeyIDCanRevoke(t *testing.T) {
 	if len(bare.cert.SubjectKeyId) != 0 {
 		t.Fatal("the CA has a key id")
 	}
-	if _, err := (CA{bare.cert, bare.key}).CRL(nil, 1, noon, noon.Add(time.Hour)); err != nil {
+	if _, err := (CA{Certificate: bare.cert, Signer: bare.key}).CRL(nil, 1, noon, noon.Add(time.Hour)); err != nil {
 		t.Error(err)
 	}
 }

@@ -85,7 +85,7 @@ func TestTheCertificatesOfTheOriginalWalkPass(t *testing.T) {
 		t.Errorf("session %+v", s)
 	}
 	caKey := must(ParseKey(file(t, dir, "plain_ca_key.pem")))
-	_, err := CA{anchors[0], caKey}.CRL(nil, 1, time.Now(), time.Now().Add(time.Hour))
+	_, err := CA{Certificate: anchors[0], Signer: caKey}.CRL(nil, 1, time.Now(), time.Now().Add(time.Hour))
 	var refused *RefusedError
 	if !errors.As(err, &refused) || refused.Slug != "ca-crl-sign" {
 		t.Errorf("revoking under that CA: %v", err)

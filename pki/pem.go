@@ -101,8 +101,9 @@ func EncodeKey(key crypto.Signer) ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: blockKey, Bytes: der}), nil
 }
 
-// parseRequest reads the one PEM block of a certificate request.
-func parseRequest(data []byte) (*x509.CertificateRequest, error) {
+// ParseRequest reads the one PEM block of a certificate request and examines
+// nothing. Errors are *RefusedError.
+func ParseRequest(data []byte) (*x509.CertificateRequest, error) {
 	if len(data) > maxRequest {
 		return nil, refuse("request-unreadable", "the request has %d bytes", len(data))
 	}

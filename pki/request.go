@@ -43,27 +43,35 @@ type Leaf struct {
 	PublicKey crypto.PublicKey
 	// Lifetime counts from now and must end before the CA does.
 	Lifetime time.Duration
+	// NotBefore is where the certificate's validity begins; zero: a minute ago.
+	NotBefore time.Time
 }
 
 // RequestKey takes the public key from a PEM certificate request, which may
-// come from an enemy: it must be signed by that key and must not ask to become
-// a CA. Nothing else of it is used: who the key stands for, the CA's owner says
-// by filling a Leaf. Errors are *RefusedError.
+// come from an enemy, as CheckRequest does. Errors are *RefusedError.
 func RequestKey(data []byte) (crypto.PublicKey, error) {
-	r, err := parseRequest(data)
+	r, err := ParseRequest(data)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkKey(r.PublicKey); err != nil {
-		return nil, err // before a huge key is put to work
-	}
-	if err := r.CheckSignature(); err != nil {
-		return nil, refuse("request-signature", "the request is not signed by its own key")
-	}
-	if err := refuseCA(r); err != nil {
+	if err := CheckRequest(r); err != nil {
 		return nil, err
 	}
 	return r.PublicKey, nil
+}
+
+// CheckRequest refuses a certificate request whose key is none that can be
+// certified, that is not signed by that key, or that asks to become a CA. What
+// names it holds is not looked at: who the key stands for, the CA's owner says
+// by filling a Leaf. Errors are *RefusedError.
+func CheckRequest(r *x509.CertificateRequest) error {
+	if err := checkKey(r.PublicKey); err != nil {
+		return err // before a huge key is put to work
+	}
+	if err := r.CheckSignature(); err != nil {
+		return refuse("request-signature", "the request is not signed by its own key")
+	}
+	return refuseCA(r)
 }
 
 // refuseCA looks at the extensions that a request asks for.
