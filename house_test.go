@@ -48,6 +48,7 @@ var rooms = map[string][]string{
 	"kube/api/v1alpha1":   {},
 	"kube/identity":       {"kube/api/v1alpha1"},
 	"kube/inject":         {"kube/identity", "kube/api/v1alpha1", "config", "reason"},
+	"kube/signer":         {"kube/identity", "pki", "reason"},
 	"cmd/daypass":         {"**"},
 	"cmd/daypassctl":      {"**"},
 	"cmd/daypass-kube":    {"**"},
