@@ -174,17 +174,27 @@ func (a *AssumeRole) body() (string, error) {
 		}
 		form.Set("ExternalId", a.ExternalID)
 	}
-	if a.SessionPolicy != "" {
-		var short bytes.Buffer // without space, which counts
-		if err := json.Compact(&short, []byte(a.SessionPolicy)); err != nil {
-			return "", input("session policy", "give an IAM policy", "it is not JSON: %w", err)
-		}
-		if n := short.Len(); n > maxSessionPolicy {
-			return "", input("session policy", "shorten it", "it has %d characters without space, more than %d", n, maxSessionPolicy)
-		}
-		form.Set("Policy", short.String())
+	if err := setPolicy(form, a.SessionPolicy); err != nil {
+		return "", err
 	}
 	return form.Encode(), nil
+}
+
+// setPolicy adds a session policy to a form, if there is one: without space,
+// which counts.
+func setPolicy(form url.Values, policy string) error {
+	if policy == "" {
+		return nil
+	}
+	var short bytes.Buffer
+	if err := json.Compact(&short, []byte(policy)); err != nil {
+		return input("session policy", "give an IAM policy", "it is not JSON: %w", err)
+	}
+	if n := short.Len(); n > maxSessionPolicy {
+		return input("session policy", "shorten it", "it has %d characters without space, more than %d", n, maxSessionPolicy)
+	}
+	form.Set("Policy", short.String())
+	return nil
 }
 
 func (c *assumeCall) send(ctx context.Context, by daypass.Credentials, at time.Time) (*answer, error) {
@@ -195,7 +205,7 @@ func (c *assumeCall) send(ctx context.Context, by daypass.Credentials, at time.T
 		return nil, fmt.Errorf("preparing %s: %w", opAssume, err)
 	}
 	r.Header.Set("User-Agent", "daypass")
-	signForm(r, c.body, c.region, by, at)
+	signPost(r, "application/x-www-form-urlencoded", c.body, "sts", c.region, by, at)
 	return post(c.client, r, opAssume)
 }
 

@@ -11,22 +11,22 @@ import (
 	"daypass.dev"
 )
 
-// signForm signs a form for STS with temporary credentials, by Signature
-// Version 4. The request has the path /, no query, and the headers that it
-// sets here; no other call is signed so.
+// signPost signs a POST with temporary credentials, by Signature Version 4. The
+// request has a path in which nothing is escaped, no query, and the headers
+// that are set here, which all are signed.
 //
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
-func signForm(r *http.Request, body, region string, by daypass.Credentials, at time.Time) {
-	const form, signed = "application/x-www-form-urlencoded", "content-type;host;x-amz-date;x-amz-security-token"
+func signPost(r *http.Request, contentType, body, service, region string, by daypass.Credentials, at time.Time) {
+	const signed = "content-type;host;x-amz-date;x-amz-security-token"
 	date := at.UTC().Format("20060102T150405Z")
-	r.Header.Set("Content-Type", form)
+	r.Header.Set("Content-Type", contentType)
 	r.Header.Set("X-Amz-Date", date)
 	r.Header.Set("X-Amz-Security-Token", by.SessionToken.Reveal())
 	canonical := strings.Join([]string{
-		"POST", "/", "", "content-type:" + form, "host:" + r.URL.Host, "x-amz-date:" + date,
+		"POST", r.URL.Path, "", "content-type:" + contentType, "host:" + r.URL.Host, "x-amz-date:" + date,
 		"x-amz-security-token:" + by.SessionToken.Reveal(), "", signed, sha256Hex(body),
 	}, "\n")
-	scope := strings.Join([]string{date[:8], region, "sts", "aws4_request"}, "/")
+	scope := strings.Join([]string{date[:8], region, service, "aws4_request"}, "/")
 	text := strings.Join([]string{"AWS4-HMAC-SHA256", date, scope, sha256Hex(canonical)}, "\n")
 	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+by.AccessKeyID+"/"+scope+
 		", SignedHeaders="+signed+", Signature="+hex.EncodeToString(mac(signingKey(by.SecretAccessKey, scope), text)))

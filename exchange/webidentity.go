@@ -32,6 +32,9 @@ type WebIdentity struct {
 	// SessionName is the role session's name, which logs of AWS show. Empty:
 	// "daypass".
 	SessionName string
+	// SessionPolicy is an IAM policy in JSON that narrows what the session may
+	// do. Empty: it may do what the role may.
+	SessionPolicy string
 	// Region is where to call STS; it must be of the role's partition. It is
 	// needed unless Endpoint is given. A name as fips-us-east-1 asks for FIPS.
 	Region string
@@ -161,6 +164,9 @@ func (w *WebIdentity) prepare() (*webCall, error) {
 	}
 	if w.Duration != 0 {
 		form.Set("DurationSeconds", strconv.FormatInt(int64(w.Duration/time.Second), 10))
+	}
+	if err := setPolicy(form, w.SessionPolicy); err != nil {
+		return nil, err
 	}
 	client := http.DefaultClient
 	if w.Client != nil {

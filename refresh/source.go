@@ -39,6 +39,11 @@ type Source struct {
 
 	held atomic.Pointer[held] // the last good credentials
 
+	// A Group's: turn waits until a call may begin, for credentials that are
+	// held until ends; keep remembers what a call gave.
+	turn func(ctx context.Context, ends time.Time) error
+	keep func(asked time.Time, c daypass.Credentials)
+
 	mu        sync.Mutex
 	flight    *flight
 	timer     *time.Timer // wakes for the next call
@@ -148,11 +153,18 @@ func (s *Source) fly(ctx context.Context, f *flight, wait time.Duration) {
 		case <-ctx.Done():
 		}
 	}
+	if err := s.takeTurn(ctx); err != nil {
+		s.land(f, time.Now(), daypass.Credentials{}, err)
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	begin := time.Now()
 	creds, err := s.From.Credentials(ctx)
 	s.land(f, begin, creds, err)
+	if s.keep != nil && f.err == nil {
+		s.keep(begin, creds)
+	}
 }
 
 // land takes a call's result and sets the clock for the next.
