@@ -43,6 +43,9 @@ type Credentials struct {
 	// RoleARN and AccountID say whose credentials these are; empty if not known.
 	RoleARN   string
 	AccountID string
+	// RequestID is by which AWS's own logs know the call that gave them; empty if
+	// not known.
+	RequestID string
 }
 
 // Life is how long the credentials live from the moment they were issued; zero

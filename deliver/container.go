@@ -39,6 +39,8 @@ type Container struct {
 	// Token is the token itself, where TokenFile is not given. Where neither
 	// is, or the file is empty, every caller is refused.
 	Token daypass.Secret
+	// RoleARN is the role that an audit log names where there are no credentials.
+	RoleARN string
 	// Log is told of callers that got no credentials. Nil: silent.
 	Log *slog.Logger
 
@@ -47,6 +49,7 @@ type Container struct {
 }
 
 func (h *Container) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	accessOf(r).asked("container", h.RoleARN)
 	if place(r.URL.Path) != ContainerPath[1:] {
 		http.NotFound(w, r)
 		return
@@ -65,6 +68,7 @@ func (h *Container) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, r, h.Log, explain(err))
 		return
 	}
+	accessOf(r).served(c)
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = w.Write(h.printed.of(c, containerDocument))
 }

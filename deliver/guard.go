@@ -9,6 +9,10 @@ import (
 	"strings"
 )
 
+// ServerName is what the header Server says in every answer from behind Guard,
+// by which a probe tells daypass from other programs.
+const ServerName = "daypass"
+
 // Guard passes on only what an SDK on this machine would send, whatever next
 // answers. It refuses requests for another host than the address that they
 // came to (a page whose name was pointed at this machine), from another
@@ -19,8 +23,9 @@ import (
 // It must run in an http.Server, from which it learns the address called;
 // without it every request is refused.
 func Guard(next http.Handler, log *slog.Logger) http.Handler {
-	rules := rules()
+	rules, name := rules(), []string{ServerName}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header()["Server"] = name
 		for _, rule := range rules {
 			if rule.refuses(r) {
 				w.Header().Set("Connection", "close")

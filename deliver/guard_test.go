@@ -25,6 +25,8 @@ type attempt struct {
 	// noToken: it has none.
 	tokenFile string
 	noToken   bool
+	// several: there are several roles.
+	several bool
 }
 
 const (
@@ -93,6 +95,10 @@ func attempts(t *testing.T) []attempt {
 	}
 	header = "X-aws-ec2-metadata-token: IMDSTOKEN\n"
 	add(attempt{slug: "imds-token", request: strings.Replace(getRole, header, "", 1), wrong: "HOST\n", mended: "HOST\n" + header})
+	for _, path := range []string{"/v1/credentials", "/role/other/v1/credentials", "/role/", "/latest/meta-data/"} {
+		add(attempt{slug: "role-not-named", request: strings.Replace(getCreds, "/v1/credentials", path, 1), wrong: " " + path + " ",
+			mended: " /role/reports/v1/credentials ", several: true})
+	}
 	add(attempt{slug: "container-no-token", request: getCreds, noToken: true})
 	add(attempt{slug: "container-token-missing", request: strings.Replace(getCreds, secretProof, "", 1),
 		wrong: "Authorization: \n", mended: "Authorization: " + secretProof + "\n"})
@@ -124,7 +130,11 @@ func TestCallersAreRefused(t *testing.T) {
 				container.Token = ""
 			}
 			imds := &IMDS{Source: src, RoleARN: roleARN, Region: "eu-west-1", Log: log.logger()}
-			addr := listening(t, both(imds, container), log.logger(), on, a.as)
+			endpoints := both(imds, container)
+			if a.several {
+				endpoints = &Roles{Of: map[string]http.Handler{"reports": container}, Log: log.logger()}
+			}
+			addr := listening(t, endpoints, log.logger(), on, a.as)
 			fill := func(request string) string {
 				port := addr[strings.LastIndexByte(addr, ':')+1:]
 				return strings.NewReplacer("HOST", addr, "PORT", port, "IMDSTOKEN", imds.tokens.make(maxTokenTTL*1e9)).Replace(request)

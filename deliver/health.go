@@ -23,11 +23,14 @@ type Health struct {
 	Metrics func() []Metric
 }
 
-// A Metric is one number. Its name and help are ours, never a caller's.
+// A Metric is one number. Its name and help are ours, never a caller's. Those of
+// one name stand one after the other.
 type Metric struct {
 	Name, Help string
-	Counter    bool // else a gauge
-	Value      float64
+	// Role is its label role; empty: it has none.
+	Role    string
+	Counter bool // else a gauge
+	Value   float64
 }
 
 func (h *Health) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -63,13 +66,20 @@ func (h *Health) ready(w http.ResponseWriter, r *http.Request) {
 func (h *Health) metrics(w http.ResponseWriter) {
 	var page bytes.Buffer
 	if h.Metrics != nil {
+		last := ""
 		for _, m := range h.Metrics() {
-			kind := "gauge"
+			kind, label := "gauge", ""
 			if m.Counter {
 				kind = "counter"
 			}
-			fmt.Fprintf(&page, "# HELP %s %s\n# TYPE %s %s\n%s %s\n", m.Name, m.Help, m.Name, kind, m.Name,
-				strconv.FormatFloat(m.Value, 'f', -1, 64))
+			if m.Role != "" {
+				label = fmt.Sprintf("{role=%q}", m.Role)
+			}
+			if m.Name != last {
+				fmt.Fprintf(&page, "# HELP %s %s\n# TYPE %s %s\n", m.Name, m.Help, m.Name, kind)
+			}
+			last = m.Name
+			fmt.Fprintf(&page, "%s%s %s\n", m.Name, label, strconv.FormatFloat(m.Value, 'f', -1, 64))
 		}
 	}
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4")

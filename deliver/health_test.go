@@ -17,6 +17,7 @@ func TestHealthPaths(t *testing.T) {
 			return []Metric{
 				{Name: "daypass_calls_total", Help: "Calls.", Counter: true, Value: 12},
 				{Name: "daypass_left_seconds", Help: "Left.", Value: 1234567.5},
+				{Name: "daypass_left_seconds", Help: "Left.", Role: "a", Value: 1},
 			}
 		},
 	}
@@ -27,7 +28,7 @@ func TestHealthPaths(t *testing.T) {
 		"/healthz": {200, "ok\n"},
 		"/readyz":  {503, failing.Error() + "\n"},
 		"/metrics": {200, "# HELP daypass_calls_total Calls.\n# TYPE daypass_calls_total counter\ndaypass_calls_total 12\n" +
-			"# HELP daypass_left_seconds Left.\n# TYPE daypass_left_seconds gauge\ndaypass_left_seconds 1234567.5\n"},
+			"# HELP daypass_left_seconds Left.\n# TYPE daypass_left_seconds gauge\ndaypass_left_seconds 1234567.5\ndaypass_left_seconds{role=\"a\"} 1\n"},
 		"/":                        {404, "404 page not found\n"},
 		"/latest/meta-data/":       {404, "404 page not found\n"},
 		"/v1/credentials":          {404, "404 page not found\n"},

@@ -43,6 +43,7 @@ type IMDS struct {
 }
 
 func (h *IMDS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	accessOf(r).asked("imds", h.RoleARN)
 	if local, ok := calledAt(r); !ok || !local.Addr().IsLoopback() && !local.Addr().IsLinkLocalUnicast() {
 		refuse(w, r, h.Log, refusal("imds-address"))
 		return
@@ -134,6 +135,7 @@ func (h *IMDS) credentials(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, struct{ Code, Message, LastUpdated string }{f.code, f.message, stamped(time.Now())})
 		return
 	}
+	accessOf(r).served(c)
 	_, _ = w.Write(h.printed.of(c, imdsDocument))
 }
 

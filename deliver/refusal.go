@@ -32,6 +32,7 @@ func refusals() []failure {
 		{"imds-address", 403, "NotLocal", "the metadata service answers on loopback and link-local addresses only"},
 		{"imds-ttl", 400, "BadRequest", headerTTL + " must be a number of seconds from 1 to 21600"},
 		{"imds-token", 401, "Unauthorized", "a valid session token is needed in " + headerToken},
+		{"role-not-named", 404, "RoleNotNamed", "several roles are served here, each at /role/NAME/v1/credentials; this path names none of them"},
 		{"container-no-token", 403, "AuthorizationTokenNotSet", "this endpoint was started without an authorization token"},
 		{"container-token-file", 500, "AuthorizationTokenUnreadable", "the authorization token file of this endpoint cannot be used"},
 		{"container-token-missing", 401, "MissingAuthorizationToken", "show the authorization token, as SDKs do with AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"},
@@ -89,6 +90,7 @@ func refuse(w http.ResponseWriter, r *http.Request, log *slog.Logger, f failure)
 }
 
 func told(log *slog.Logger, r *http.Request, f failure) {
+	accessOf(r).failed(f)
 	if f.slug == "" {
 		quiet(log).Debug("no credentials for a caller", "remote", r.RemoteAddr, "code", f.code, "message", f.message)
 		return

@@ -91,7 +91,7 @@ func (a *answer) issued(got keys, role arn, now time.Time) (daypass.Credentials,
 		AccessKeyID: got.AccessKeyID, SecretAccessKey: daypass.Secret(got.SecretAccessKey),
 		SessionToken: daypass.Secret(got.SessionToken),
 		Issued:       issued, Expires: expires.UTC(),
-		RoleARN: role.text, AccountID: role.account,
+		RoleARN: role.text, AccountID: role.account, RequestID: a.requestID(),
 	}, nil
 }
 
@@ -148,11 +148,16 @@ func (a *answer) invalid(format string, args ...any) error {
 }
 
 func (a *answer) made(code, message string) *daypass.Error {
-	e := &daypass.Error{Op: a.op, Code: code, Message: message, Status: a.status}
-	if id := a.header.Get("X-Amzn-Requestid"); spelled(id, 1, 128, letters+digits+"-") {
-		e.RequestID = id
+	return &daypass.Error{Op: a.op, Code: code, Message: message, Status: a.status, RequestID: a.requestID()}
+}
+
+// requestID is empty where the answer has none, or one that is no id.
+func (a *answer) requestID() string {
+	id := a.header.Get("X-Amzn-Requestid")
+	if !spelled(id, 1, 128, letters+digits+"-") {
+		return ""
 	}
-	return e
+	return id
 }
 
 // retryAfter reads seconds or a date (RFC 9110 section 10.2.3).

@@ -52,6 +52,10 @@ func clients() []Reason {
 			Cause: "a metadata request had no session token, an expired one, or one of another process (IMDSv1 is not served)",
 			Mend:  "get a token by PUT /latest/api/token first; SDKs do so by themselves",
 		}, {
+			Slug: "role-not-named", Code: "RoleNotNamed",
+			Cause: "daypass serves several roles, and a request named none of them in its path",
+			Mend:  "set AWS_CONTAINER_CREDENTIALS_FULL_URI as serve printed it for the workload's role; there is no metadata service for several",
+		}, {
 			Slug: "container-no-token", Code: "AuthorizationTokenNotSet",
 			Cause: "the container endpoint was called, but daypass was started without an authorization token",
 			Mend:  "start it with --authorization-token-file, or use the metadata service",

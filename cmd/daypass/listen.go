@@ -89,21 +89,21 @@ func listen(addrs []netip.AddrPort, log *slog.Logger) (open []net.Listener, err 
 	return open, nil
 }
 
-// served is a server with the listener it is for.
-type served struct {
-	server   *http.Server
+// A server has the listener it is for.
+type server struct {
+	http     *http.Server
 	listener net.Listener
 }
 
 // servers live and end together.
-type servers []served
+type servers []server
 
 // serve returns nil once ctx is done, or the error of the first server that
 // ends before. Calls under way are given a moment to end.
 func (all servers) serve(ctx context.Context) (err error) {
 	ended := make(chan error, len(all))
 	for _, s := range all {
-		go func() { ended <- s.server.Serve(s.listener) }()
+		go func() { ended <- s.http.Serve(s.listener) }()
 	}
 	select {
 	case <-ctx.Done():
@@ -112,7 +112,7 @@ func (all servers) serve(ctx context.Context) (err error) {
 	last, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	for _, s := range all {
-		_ = s.server.Shutdown(last)
+		_ = s.http.Shutdown(last)
 	}
 	all.close()
 	return err
@@ -120,7 +120,7 @@ func (all servers) serve(ctx context.Context) (err error) {
 
 func (all servers) close() {
 	for _, s := range all {
-		_ = s.server.Close()
+		_ = s.http.Close()
 		_ = s.listener.Close()
 	}
 }

@@ -107,7 +107,7 @@ func TestServersLiveAndEndTogether(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			all = append(all, served{&http.Server{Handler: http.NotFoundHandler()}, l})
+			all = append(all, server{&http.Server{Handler: http.NotFoundHandler()}, l})
 		}
 		return all
 	}

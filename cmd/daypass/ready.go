@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"daypass.dev/config"
+	"daypass.dev/deliver"
 	"daypass.dev/internal/cli"
 )
 
@@ -83,8 +84,8 @@ func answers(ctx context.Context, addr netip.AddrPort) error {
 		return fmt.Errorf("asking the endpoint: %w", err)
 	}
 	_ = answer.Body.Close()
-	if answer.StatusCode != http.StatusNotFound {
-		return fmt.Errorf("asking the endpoint: status %d, so this is not daypass", answer.StatusCode)
+	if answer.StatusCode != http.StatusNotFound || answer.Header.Get("Server") != deliver.ServerName {
+		return fmt.Errorf("asking the endpoint: status %d, and this is not daypass serve", answer.StatusCode)
 	}
 	return nil
 }

@@ -7,7 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"runtime/debug"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -16,10 +16,12 @@ import (
 	"daypass.dev/deliver"
 	"daypass.dev/internal/cli"
 	"daypass.dev/reason"
-	"daypass.dev/refresh"
 )
 
-type serveFlags struct{ listen, tokenFile, health string }
+type serveFlags struct {
+	listen, tokenFile, health, audit string
+	roles                            roles
+}
 
 func serve() *cobra.Command {
 	flags := &serveFlags{listen: defaultListen}
@@ -37,12 +39,22 @@ protocols on one port. It prints what to set for them:
 Where AWS cannot be asked at first, it starts all the same and keeps trying.
 Certificates and tokens that are renewed in their files are taken up.
 
+With --role, given once for each, it serves several roles by one certificate or
+token, each on a path of its own of the container endpoint; not over IMDSv2,
+which knows one role a machine. Who may ask for one may ask for all of them:
+what must be kept apart gets a serve, and a user, of its own.
+
+The audit log has a line of JSON for every caller that asked for credentials:
+when, from which process, which role, what came of it. See docs/operate-hosts.md.
+
 The environment and the files of the sidecar in AWS's blog are understood, too:
 TRUST_ANCHOR_ARN, PROFILE_ARN, ROLE_ARN, /iamra/tls.crt and /iamra/tls.key.`,
 		Example: `  daypass serve --certificate tls.crt --private-key tls.key --role-arn …
   daypass serve --listen 127.0.0.1:0 --health-listen :9912
-  (umask 077; head -c 32 /dev/urandom | base64 >token)
-  daypass serve --authorization-token-file token`,
+  (umask 077; head -c 32 /dev/urandom | base64 | tr -d '\n' >token)
+  daypass serve --authorization-token-file token --audit-log /var/log/daypass.jsonl \
+    --role reports=arn:aws:iam::111122223333:role/reports \
+    --role backup=arn:aws:iam::111122223333:role/backup`,
 	}
 	o := newServeOptions(c,
 		cli.Setting{Flag: "listen", Arg: "HOST:PORT", Into: &flags.listen,
@@ -50,7 +62,11 @@ TRUST_ANCHOR_ARN, PROFILE_ARN, ROLE_ARN, /iamra/tls.crt and /iamra/tls.key.`,
 		cli.Setting{Flag: "authorization-token-file", Arg: "FILE", Into: &flags.tokenFile,
 			Help: "file with the token that callers of the container endpoint must show"},
 		cli.Setting{Flag: "health-listen", Arg: "HOST:PORT", Into: &flags.health,
-			Help: "also answer /healthz, /readyz and /metrics there"})
+			Help: "also answer /healthz, /readyz and /metrics there"},
+		cli.Setting{Flag: "role", Arg: "NAME=ARN", Into: &flags.roles,
+			Help: "in place of --role-arn: serve this role at /role/NAME/v1/credentials; several with spaces, or by giving it again"},
+		cli.Setting{Flag: "audit-log", Arg: "FILE", Into: &flags.audit,
+			Help: "append a line for every caller that asks for credentials; - is standard error"})
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		o.UseSidecarFiles(config.SidecarDir)
 		o.NameSession = true
@@ -72,7 +88,15 @@ func serving(ctx context.Context, o *options, flags *serveFlags, stdout io.Write
 		why, _ := reason.Lookup("listen-routable")
 		return cli.Usagef(why.Mend, "--listen %s: other machines may reach this address, and nothing would ask them for a token", flags.listen)
 	}
-	call, shows, err := o.exchange(log)
+	if len(flags.roles) > 0 && flags.tokenFile == "" {
+		return cli.Usagef("give --authorization-token-file (or DAYPASS_AUTHORIZATION_TOKEN_FILE)",
+			"--role: several roles are served by the container endpoint, which needs a token")
+	}
+	served, shows, err := o.rolesServed(flags.roles, log)
+	if err != nil {
+		return err
+	}
+	audit, err := auditTo(flags.audit, os.Stderr)
 	if err != nil {
 		return err
 	}
@@ -80,18 +104,14 @@ func serving(ctx context.Context, o *options, flags *serveFlags, stdout io.Write
 	if err != nil {
 		return err
 	}
-	src := &refresh.Source{From: call, Changed: shows.changed, Log: log}
-	defer src.Close()
-	go func() {
-		_, _ = src.Credentials(ctx) // starts renewal, which logs what comes of it
-		debug.FreeOSMemory()        // reading the system's roots left 2 MB behind
-	}()
-
-	imds := &deliver.IMDS{Source: src, RoleARN: o.RoleARN, Region: o.ServedRegion(), Log: log}
-	container := &deliver.Container{Source: src, TokenFile: flags.tokenFile, Log: log}
+	defer served.close()
+	answers := deliver.Guard(served.answer(o, flags.tokenFile, log), log)
+	if audit != nil {
+		answers = deliver.Audit(answers, audit, log)
+	}
 	var all servers
 	for _, l := range open {
-		all = append(all, served{deliver.Server(deliver.Guard(byPath(imds, container), log), log), l})
+		all = append(all, server{deliver.Server(answers, log), l})
 	}
 	if flags.health != "" {
 		l, err := net.Listen("tcp", flags.health)
@@ -99,11 +119,14 @@ func serving(ctx context.Context, o *options, flags *serveFlags, stdout io.Write
 			all.close()
 			return fmt.Errorf("listening for health checks: %w", err)
 		}
-		all = append(all, served{deliver.Server(health(shows, src), log), l})
+		all = append(all, server{deliver.Server(served.health(shows), log), l})
 		log.Info("answering health checks", "address", l.Addr().String())
 	}
-	announce(stdout, open, flags.tokenFile, !routable(addrs))
-	log.Info("serving credentials", "role", o.RoleARN, "address", open[0].Addr().String())
+	served.begin(ctx)
+	announce(stdout, open, served, flags.tokenFile, !routable(addrs))
+	for _, r := range served {
+		log.Info("serving credentials", "role", r.arn, "address", open[0].Addr().String()+r.path())
+	}
 	return all.serve(ctx)
 }
 
@@ -120,30 +143,18 @@ func byPath(imds, container http.Handler) http.Handler {
 
 // announce prints how to point SDKs at us. It writes no slash at the end:
 // Java's SDK adds one of its own.
-func announce(w io.Writer, open []net.Listener, tokenFile string, imds bool) {
+func announce(w io.Writer, open []net.Listener, all rolesServed, tokenFile string, imds bool) {
 	base := "http://" + here(open[0].Addr().(*net.TCPAddr).AddrPort()).String()
-	if imds {
-		fmt.Fprintf(w, "export AWS_EC2_METADATA_SERVICE_ENDPOINT=%s\n", base)
-	}
-	if tokenFile != "" {
-		fmt.Fprintf(w, "export AWS_CONTAINER_CREDENTIALS_FULL_URI=%s%s\n", base, deliver.ContainerPath)
-		fmt.Fprintf(w, "export AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE='%s'\n", strings.ReplaceAll(tokenFile, "'", `'\''`))
-	}
-}
-
-func health(shows shown, src *refresh.Source) *deliver.Health {
-	return &deliver.Health{
-		Ready: shows.whole,
-		Metrics: func() []deliver.Metric {
-			status := src.Status()
-			return append(shows.ends(context.Background()), []deliver.Metric{
-				{Name: "daypass_credentials_remaining_seconds", Value: status.Remaining.Seconds(),
-					Help: "Life left in the credentials held; 0 if there are none."},
-				{Name: "daypass_exchange_calls_total", Counter: true, Value: float64(status.Calls),
-					Help: "Calls to AWS for credentials."},
-				{Name: "daypass_exchange_failures_total", Counter: true, Value: float64(status.Failures),
-					Help: "Calls to AWS that gave no credentials."},
-			}...)
-		},
+	for _, r := range all {
+		if r.name != "" {
+			fmt.Fprintf(w, "# %s\n", r.name)
+		}
+		if imds && r.name == "" {
+			fmt.Fprintf(w, "export AWS_EC2_METADATA_SERVICE_ENDPOINT=%s\n", base+r.path())
+		}
+		if tokenFile != "" {
+			fmt.Fprintf(w, "export AWS_CONTAINER_CREDENTIALS_FULL_URI=%s\n", base+r.path()+deliver.ContainerPath)
+			fmt.Fprintf(w, "export AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE='%s'\n", strings.ReplaceAll(tokenFile, "'", `'\''`))
+		}
 	}
 }

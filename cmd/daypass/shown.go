@@ -28,11 +28,17 @@ func (o *options) exchange(log *slog.Logger) (exchange.Call, shown, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	call, err := o.wire(shows, log)
+	return call, shows, err
+}
+
+// wire makes the call of what is shown.
+func (o *options) wire(shows shown, log *slog.Logger) (exchange.Call, error) {
 	call, err := shows.in(o, log)
 	if err == nil {
 		call, err = o.Chained(call)
 	}
-	return call, shows, said(err)
+	return call, said(err)
 }
 
 // shows is what the settings name.
