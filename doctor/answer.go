@@ -1,0 +1,118 @@
+package doctor
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"daypass.dev/pki"
+	"daypass.dev/reason"
+)
+
+// An Answer is what came of asking for credentials, or what a log says did.
+type Answer struct {
+	OK bool
+	// Text is AWS's code and words, or those of whoever reports.
+	Text string
+	// Decision is the slug that the sandbox's own record names, with its
+	// evidence; empty where the real AWS answered, which tells nobody.
+	Decision, Detail, Mend string
+}
+
+func (d *diagnosis) answer() {
+	a := d.Answer
+	if a == nil {
+		return
+	}
+	switch {
+	case a.OK:
+		d.pass(pki.Printable(a.Text))
+	case a.Decision != "":
+		d.fail(a.Decision, "the sandbox's record says: "+pki.Printable(a.Detail))
+		if c := &d.Checks[len(d.Checks)-1]; a.Mend != "" {
+			c.Mend = a.Mend
+		}
+	default:
+		d.add(Check{Verdict: Fail, Detail: pki.Printable(a.Text)})
+	}
+}
+
+// A heard is a text that users see, of AWS or of programs around it, and what it
+// stands for: the likeliest reason first.
+type heard struct {
+	text  string // with * for anything
+	slugs []string
+}
+
+// assumptions are the reasons for which Roles Anywhere says no more than that it
+// cannot assume the role.
+var assumptions = [...]string{
+	"policy-condition", "policy-condition-key-missing", "trust-source-identity", "trust-tag-session", "policy-principal", "policy-action",
+	"policy-explicit-deny", "policy-condition-multivalued", "trust-no-statement", "role-not-found", "role-elsewhere", "source-identity",
+	"session-policy-not-found", "packed-policy-too-large", "iam-propagation",
+}
+
+// hearsay are the texts that the catalogue does not hold.
+func hearsay() []heard {
+	return []heard{
+		{"Insufficient certificate", []string{"leaf-key-usage", "leaf-version", "leaf-ca", "leaf-signature-algorithm"}},
+		{"Unable to assume role for", assumptions[:]},
+		{"DurationSeconds exceeds the MaxSessionDuration", []string{"duration-over-role"}},
+		{"no identity-based policy allows", []string{"policy-no-allow", "policy-action", "policy-resource", "iam-propagation"}},
+		{"unable to parse private key", []string{"proof-form", "proof-unreadable", "leaf-key-type"}},
+		{"invalid certificate chain", []string{"proof-form"}},
+		{"unable to use cert store signer on linux", []string{"settings-missing", "proof-missing"}},
+		{"could not parse PEM data", []string{"proof-form"}},
+		{"requested block type could not be found", []string{"proof-form"}},
+		{"Unable to locate credentials", []string{"injection-missed", "settings-missing", "environment-imds"}},
+		{"no basic auth credentials", []string{"image-pull-credentials"}},
+		{"no resource-based policy allows the acm-pca:IssueCertificate", []string{"pca-share-template"}},
+		{"ValidationException*idempotencyToken", []string{"pca-token"}},
+		{"ValidationException*alidity", []string{"pca-validity"}},
+		{"date value out of range", []string{"empty-credentials"}},
+		{"partial credentials found", []string{"environment-profile"}},
+		{"failed to get shared config profile", []string{"environment-profile"}},
+		{"The config profile*could not be found", []string{"environment-profile"}},
+	}
+}
+
+// Recognise lists the reasons that a text of AWS, an SDK or a kubelet may stand
+// for, by the catalogue's messages and what users report. Only the longest text
+// that fits counts; of one text, all reasons.
+func Recognise(text string) []string {
+	best, length := []string(nil), 0
+	consider := func(pattern string, slugs ...string) {
+		n := len(strings.NewReplacer("%s", "", "*", "").Replace(pattern))
+		if n < length || n == 0 || !fitsIn(text, pattern) {
+			return
+		}
+		if n > length {
+			best, length = nil, n
+		}
+		for _, s := range slugs {
+			if !slices.Contains(best, s) {
+				best = append(best, s)
+			}
+		}
+	}
+	for _, h := range hearsay() {
+		consider(h.text, h.slugs...)
+	}
+	for _, r := range reason.All() {
+		if len(r.Message) > 0 {
+			consider(strings.ReplaceAll(r.Message, "%s", "*"), r.Slug)
+		}
+	}
+	return best
+}
+
+// fitsIn tells whether pattern stands in text, with anything for each star, in
+// any case of letters.
+func fitsIn(text, pattern string) bool {
+	parts := strings.Split(strings.TrimSuffix(pattern, "."), "*")
+	for i := range parts {
+		parts[i] = regexp.QuoteMeta(parts[i])
+	}
+	ok, err := regexp.MatchString("(?is)"+strings.Join(parts, ".*?"), text)
+	return err == nil && ok
+}

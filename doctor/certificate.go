@@ -1,0 +1,157 @@
+package doctor
+
+import (
+	"fmt"
+	"slices"
+	"time"
+	"unicode/utf8"
+
+	"daypass.dev/pki"
+)
+
+// certificateOrder is the order in which AWS seems to look, so that of several
+// faults the one is named that AWS refuses for.
+var certificateOrder = [...]string{
+	"chain-depth", "leaf-key-type", "leaf-key-size", "key-mismatch",
+	"anchor-bundle", "anchor-bundle-size",
+	"leaf-is-anchor", "leaf-version", "leaf-ca", "leaf-key-usage", "leaf-signature-algorithm",
+	"leaf-subject-empty", "leaf-serial", "leaf-not-yet-valid", "leaf-expired",
+	"chain-issuer-missing", "chain-signature", "ca-version", "ca-basic-constraints", "ca-key-usage",
+	"ca-signature-algorithm", "ca-key-type", "ca-path-length", "ca-not-yet-valid", "ca-expired",
+	"chain-critical-extension", "ca-name-constraints",
+}
+
+// certificate holds leaf, key, chain and anchor to the rules of Roles Anywhere.
+func (d *diagnosis) certificate() {
+	d.problems(StepCertificate)
+	if d.Certificate == nil {
+		return
+	}
+	e := *d.Certificate
+	if e.Anchors == nil && d.Anchor != nil {
+		e.Anchors = d.Anchor.Certificates
+	}
+	findings := pki.Check(e, d.Now)
+	rank := func(f pki.Finding) int {
+		i := slices.Index(certificateOrder[:], f.Rule)
+		if f.Verdict != pki.Fail || i < 0 {
+			i = len(certificateOrder)
+		}
+		return i
+	}
+	slices.SortStableFunc(findings, func(a, b pki.Finding) int { return rank(a) - rank(b) })
+	for _, f := range findings {
+		c := Check{Verdict: verdictOf(f.Verdict), Reason: f.Rule, Detail: f.On + ": " + f.Detail, Mend: f.Mend}
+		d.add(c)
+	}
+}
+
+func verdictOf(v pki.Verdict) Verdict {
+	if v == pki.Skip {
+		return Unknown
+	}
+	return Verdict(v)
+}
+
+// An Anchor is a Roles Anywhere trust anchor.
+type Anchor struct {
+	Look
+	ARN     string
+	Enabled bool
+	// Type is AWS_ACM_PCA or CERTIFICATE_BUNDLE.
+	Type string
+	// Bundle is the PEM text of its certificates; of AWS Private CA that of the CA.
+	Bundle string
+	// Certificates are those of Bundle.
+	Certificates Certificates
+	// FetchesCRLs: crlDpRevocationEnabled; nil: not told.
+	FetchesCRLs   *bool
+	Notifications []Notification
+}
+
+// A Notification is one of a trust anchor's settings.
+type Notification struct {
+	Event     string // CA_CERTIFICATE_EXPIRY or END_ENTITY_CERTIFICATE_EXPIRY
+	Enabled   bool
+	Threshold int // days before the end
+}
+
+func (d *diagnosis) anchor() {
+	a := d.Anchor
+	if a == nil || !d.looked(a.Look, "trust anchor "+a.ARN, "anchor-unknown") {
+		return
+	}
+	if !a.Enabled {
+		d.fail("anchor-disabled", a.ARN+" is disabled")
+	} else {
+		d.pass(a.ARN + " is enabled")
+	}
+	if d.Certificate == nil || d.Certificate.Leaf == nil {
+		return
+	}
+	leaf := d.Certificate.Leaf
+	life := leaf.NotAfter.Sub(leaf.NotBefore)
+	for _, n := range a.Notifications {
+		if before := time.Duration(n.Threshold) * 24 * time.Hour; n.Event == "END_ENTITY_CERTIFICATE_EXPIRY" && n.Enabled && life < before {
+			d.warn("anchor-notifications", fmt.Sprintf("leaves live %s, and the trust anchor notifies %d days before their end", span(life), n.Threshold))
+		}
+	}
+	if len(leaf.CRLDistributionPoints) > 0 && a.FetchesCRLs != nil && !*a.FetchesCRLs {
+		d.warn("anchor-crl-fetch", "the leaf names the revocation list "+pki.Printable(leaf.CRLDistributionPoints[0])+", and the trust anchor fetches none")
+	}
+}
+
+// span writes a life in days or in hours.
+func span(life time.Duration) string {
+	if life >= 48*time.Hour {
+		return fmt.Sprintf("%d days", life/(24*time.Hour))
+	}
+	return life.Round(time.Minute).String()
+}
+
+// sessions settles who would ask to become the role.
+func (d *diagnosis) sessions() {
+	switch {
+	case d.Certificate != nil && d.Certificate.Leaf != nil:
+		d.certificateSession()
+	case d.Token != nil && d.Token.claims != nil:
+		d.tokenSession()
+	}
+}
+
+func (d *diagnosis) certificateSession() {
+	s := pki.SessionOf(d.Certificate.Leaf)
+	unfit := slices.ContainsFunc(s.Dropped, func(t pki.Tag) bool { return t.Key == "x509Subject/CN" })
+	if n := utf8.RuneCountInString(s.SourceIdentity); unfit || n > 64 {
+		d.fail("source-identity", "the common name would have to be the source identity "+pki.Printable(s.SourceIdentity))
+	}
+	if d.Profile != nil && d.Profile.Unseen == "" {
+		s = s.Mapped(d.Profile.mappings())
+	}
+	if d.Settings != nil && d.Settings.SessionName != "" {
+		s.Name = d.Settings.SessionName
+	}
+	d.session = &claim{principal: principal("rolesanywhere.amazonaws.com"), action: "sts:AssumeRole", session: s}
+	ctx := &d.session.context
+	if anchor := partsOf(d.anchorARN()); anchor.account != "" {
+		ctx.Set("aws:SourceArn", d.anchorARN())
+		ctx.Set("aws:SourceAccount", anchor.account)
+		ctx.Set("aws:RequestedRegion", anchor.region)
+	}
+	for _, t := range s.Tags {
+		ctx.Set("aws:PrincipalTag/"+t.Key, t.Value)
+	}
+	ctx.Set("aws:PrincipalIsAWSService", "true")
+	ctx.Set("aws:PrincipalServiceName", "rolesanywhere.amazonaws.com")
+	d.pass(fmt.Sprintf("name %s, source identity %s, %d tags", s.Name, pki.Printable(s.SourceIdentity), len(s.Tags)))
+}
+
+func (d *diagnosis) anchorARN() string {
+	if d.Anchor != nil && d.Anchor.ARN != "" {
+		return d.Anchor.ARN
+	}
+	if d.Settings != nil {
+		return d.Settings.TrustAnchorARN
+	}
+	return ""
+}

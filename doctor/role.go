@@ -1,0 +1,279 @@
+package doctor
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"daypass.dev/pki"
+	"daypass.dev/policy"
+)
+
+// A Role is the role that is to be assumed.
+type Role struct {
+	Look
+	ARN, ID    string
+	Created    time.Time
+	MaxSession time.Duration // 0: not known
+	Trust      string        // the trust policy's JSON; empty: not known
+	Tags       map[string]string
+	// Policies are its identity policies by name, Boundary its permissions
+	// boundary; nil: not known, empty: it has none.
+	Policies map[string]string
+	Boundary string
+}
+
+// ParseRole reads what aws iam get-role prints, or a bare trust policy.
+func ParseRole(data []byte) (*Role, error) {
+	var in struct {
+		Role *struct {
+			Arn, RoleId              string //nolint:revive // as IAM spells it
+			CreateDate               time.Time
+			MaxSessionDuration       int
+			AssumeRolePolicyDocument json.RawMessage
+			Tags                     []struct{ Key, Value string }
+		}
+	}
+	if err := json.Unmarshal(data, &in); err != nil {
+		return nil, errors.New("it is no JSON")
+	}
+	if in.Role == nil {
+		return &Role{Trust: string(data)}, nil
+	}
+	r := &Role{
+		ARN: in.Role.Arn, ID: in.Role.RoleId, Created: in.Role.CreateDate,
+		MaxSession: time.Duration(in.Role.MaxSessionDuration) * time.Second, Trust: PolicyText(in.Role.AssumeRolePolicyDocument),
+		Tags: map[string]string{},
+	}
+	for _, t := range in.Role.Tags {
+		r.Tags[t.Key] = t.Value
+	}
+	return r, nil
+}
+
+// PolicyText is a policy as JSON, whether it stands there as JSON or, as IAM's
+// API has it, as a text that is escaped as in a URL.
+func PolicyText(raw json.RawMessage) string {
+	var text string
+	if json.Unmarshal(raw, &text) != nil {
+		return string(raw)
+	}
+	if plain, err := url.QueryUnescape(text); err == nil && strings.HasPrefix(text, "%7B") {
+		return plain
+	}
+	return text
+}
+
+func (d *diagnosis) role() {
+	r := d.Role
+	if r == nil || !d.looked(r.Look, "role "+r.ARN, "role-not-found") {
+		return
+	}
+	if asked := d.duration(); r.MaxSession != 0 && asked > r.MaxSession && d.action() == "sts:AssumeRole" {
+		d.fail("duration-over-role", fmt.Sprintf("sessions of %v are asked for, the role allows %v", asked, r.MaxSession))
+		return
+	}
+	if s := d.Settings; s != nil && r.MaxSession != 0 && s.Duration > r.MaxSession {
+		d.fail("duration-over-role", fmt.Sprintf("a session of %v is asked for, the role allows %v", s.Duration, r.MaxSession))
+		return
+	}
+	if age := d.Now.Sub(r.Created); !r.Created.IsZero() && age >= 0 && age < time.Minute {
+		d.warn("iam-propagation", fmt.Sprintf("the role is %d seconds old", age/time.Second))
+	}
+	if r.ARN != "" {
+		d.pass(r.ARN + " exists")
+	}
+}
+
+func (d *diagnosis) action() string {
+	if d.session == nil {
+		return ""
+	}
+	return d.session.action
+}
+
+// trust asks the role's trust policy for each action that the assumption needs.
+func (d *diagnosis) trust() {
+	r := d.Role
+	if r == nil || r.Missing || r.Unseen != "" || r.Trust == "" {
+		return
+	}
+	doc, err := policy.Parse(policy.Trust, r.Trust)
+	if err != nil {
+		d.malformed("the trust policy", err)
+		return
+	}
+	if d.session == nil {
+		d.unknown("there is no certificate or token to hold against the trust policy")
+		return
+	}
+	actions := []string{d.session.action}
+	if len(d.session.session.Tags) > 0 {
+		actions = append(actions, "sts:TagSession")
+	}
+	if d.session.session.SourceIdentity != "" {
+		actions = append(actions, "sts:SetSourceIdentity")
+	}
+	for _, action := range actions {
+		got := policy.Evaluate(policy.Request{
+			Principal: d.session.principal, Action: action, Resource: d.roleName(),
+			ResourceAccount: partsOf(d.roleARN()).account, Context: d.trustContext(),
+		}, policy.Policies{Resource: &policy.Named{Name: "the trust policy", Document: doc}})
+		d.decided(action, trustReason(got.Reason, action), got)
+	}
+}
+
+// roleName is the role's ARN, or one that stands for it.
+func (d *diagnosis) roleName() string {
+	if arn := d.roleARN(); arn != "" {
+		return arn
+	}
+	return "arn:aws:iam::000000000000:role/the-role"
+}
+
+// trustReason gives the two actions that trust policies often lack reasons of
+// their own.
+func trustReason(slug, action string) string {
+	switch {
+	case slug == "policy-action" && action == "sts:TagSession":
+		return "trust-tag-session"
+	case slug == "policy-action" && action == "sts:SetSourceIdentity":
+		return "trust-source-identity"
+	}
+	return slug
+}
+
+func (d *diagnosis) decided(what, slug string, got policy.Decision) {
+	if got.Allowed {
+		d.pass(fmt.Sprintf("%s is allowed by statement %d of %s", what, got.Statement, got.Policy))
+		return
+	}
+	where := ""
+	if got.Policy != "" {
+		where = fmt.Sprintf(" (statement %d of %s)", got.Statement, got.Policy)
+	}
+	d.fail(slug, what+": "+got.Detail+where)
+	if got.Change != "" {
+		d.Checks[len(d.Checks)-1].Mend = got.Change
+	}
+}
+
+func (d *diagnosis) malformed(what string, err error) {
+	detail := what + ": " + err.Error()
+	var wrong *policy.SyntaxError
+	if errors.As(err, &wrong) {
+		detail = fmt.Sprintf("%s, line %d: %s %s", what, wrong.Line, wrong.Message, wrong.Hint)
+	}
+	d.fail("policy-malformed", detail)
+}
+
+// trustContext are the keys of the assumption.
+func (d *diagnosis) trustContext() policy.Context {
+	ctx := d.baseContext()
+	s := d.session.session
+	if s.Name != "" {
+		ctx.Set("sts:RoleSessionName", s.Name)
+	}
+	if s.SourceIdentity != "" {
+		ctx.Set("sts:SourceIdentity", s.SourceIdentity)
+	}
+	ctx.Set("sts:DurationSeconds", strconv.Itoa(int(d.duration()/time.Second)))
+	var keys []string
+	for _, t := range s.Tags {
+		ctx.Set("aws:RequestTag/"+t.Key, t.Value)
+		keys = append(keys, t.Key)
+	}
+	ctx.SetMulti("aws:TagKeys", keys...)
+	for key, v := range d.session.context {
+		if v.Multi {
+			ctx.SetMulti(key, v.List...)
+		} else {
+			ctx.Set(key, v.List...)
+		}
+	}
+	return ctx
+}
+
+// baseContext holds the keys that every request to or of the role has.
+func (d *diagnosis) baseContext() policy.Context {
+	var ctx policy.Context
+	ctx.Set("aws:CurrentTime", d.Now.UTC().Format("2006-01-02T15:04:05Z"))
+	ctx.Set("aws:EpochTime", strconv.FormatInt(d.Now.Unix(), 10))
+	ctx.Set("aws:SecureTransport", "true")
+	if account := partsOf(d.roleARN()).account; account != "" {
+		ctx.Set("aws:ResourceAccount", account)
+	}
+	if d.Role != nil {
+		for key, value := range d.Role.Tags {
+			ctx.Set("aws:ResourceTag/"+key, value)
+			ctx.Set("iam:ResourceTag/"+key, value)
+		}
+	}
+	return ctx
+}
+
+// A Request is what the workload wants to do with its credentials.
+type Request struct {
+	Action   string // "s3:GetObject"
+	Resource string // an ARN, or "*"
+}
+
+// request asks the role's policies, and the profile's, for the action. What the
+// resource's own policy says is not seen.
+func (d *diagnosis) request() {
+	if d.Request == nil {
+		return
+	}
+	if d.Role == nil || d.Role.Policies == nil || d.session == nil {
+		d.unknown("whether " + d.Request.Action + " is allowed: the role's policies were not seen")
+		return
+	}
+	var all policy.Policies
+	for name, text := range d.Role.Policies {
+		doc, err := policy.Parse(policy.Identity, text)
+		if err != nil {
+			d.malformed(name, err)
+			return
+		}
+		all.Identity = append(all.Identity, policy.Named{Name: name, Document: doc})
+	}
+	for what, text := range map[string]string{"the permissions boundary": d.Role.Boundary, "the profile's session policy": d.sessionPolicy()} {
+		if text == "" {
+			continue
+		}
+		doc, err := policy.Parse(policy.Identity, text)
+		if err != nil {
+			d.malformed(what, err)
+			return
+		}
+		named := policy.Named{Name: what, Document: doc}
+		if what == "the permissions boundary" {
+			all.Boundary = &named
+		} else {
+			all.Session = append(all.Session, named)
+		}
+	}
+	ctx := d.baseContext()
+	for _, t := range d.session.session.Tags {
+		ctx.Set("aws:PrincipalTag/"+t.Key, t.Value)
+	}
+	role, name := partsOf(d.roleName()), d.session.session.Name
+	who := policy.Principal{
+		Kind: policy.RoleSession, Account: role.account, RoleARN: d.roleName(), RoleID: d.Role.ID,
+		ARN: "arn:" + role.partition + ":sts::" + role.account + ":assumed-role/" + role.name + "/" + name,
+		ID:  d.Role.ID + ":" + name,
+	}
+	got := policy.Evaluate(policy.Request{Principal: who, Action: d.Request.Action, Resource: d.Request.Resource, Context: ctx}, all)
+	d.decided(d.Request.Action+" on "+pki.Printable(d.Request.Resource), got.Reason, got)
+}
+
+func (d *diagnosis) sessionPolicy() string {
+	if d.Profile == nil {
+		return ""
+	}
+	return d.Profile.SessionPolicy
+}

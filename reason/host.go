@@ -1,0 +1,81 @@
+package reason
+
+// host: what doctor finds around a workload that no program of ours refuses:
+// files and variables, and what other programs say.
+func host() []Reason {
+	return []Reason{
+		{
+			Slug:  "settings-missing",
+			Cause: "the workload is not told all that it needs: certificate or token, role, trust anchor, profile",
+			Mend:  "give what is missing as a flag or as its DAYPASS_ variable; in ~/.aws/config a credential_process is one line",
+		}, {
+			Slug:  "proof-missing",
+			Cause: "a file of the certificate, key, chain or token is not there, or its text was given where its path belongs",
+			Mend:  "name the file by its path, and see that whatever writes it runs",
+		}, {
+			Slug:  "proof-unreadable",
+			Cause: "a file of the certificate, key, chain or token may not be read by this user",
+			Mend:  "let the workload's user own it, mode 0600, or in Kubernetes set fsGroup",
+		}, {
+			Slug:  "proof-form",
+			Cause: "a file of the certificate, key, chain or token does not hold what it should, or not in a form that is read",
+			Mend:  "write the certificate and chain as PEM, and the key as PEM in PKCS#8, PKCS#1 or SEC 1 form",
+		}, {
+			Slug:  "environment-keys",
+			Cause: "AWS_ACCESS_KEY_ID is set, which every SDK takes before anything that daypass delivers",
+			Mend:  "unset AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN for the workload",
+		}, {
+			Slug:  "environment-imds",
+			Cause: "AWS_EC2_METADATA_DISABLED is true, so that SDKs ask no metadata service, daypass serve's neither",
+			Mend:  "unset AWS_EC2_METADATA_DISABLED for the workload, or use the container endpoint",
+		}, {
+			Slug:  "environment-profile",
+			Cause: "AWS_PROFILE names a profile that is not there, or one that holds half of a key",
+			Mend:  "unset AWS_PROFILE, or write the profile whole",
+		}, {
+			Slug:  "empty-credentials",
+			Cause: "an endpoint answered credentials without keys and with the year 1 as their end, as aws_signing_helper 1.8 does when AWS refuses",
+			Mend:  "see why AWS refuses, by doctor with the same certificate; daypass serve answers an error instead",
+		}, {
+			Slug:  "crl-stale",
+			Cause: "a revocation list is past the time by which its CA meant to renew it; what AWS makes of it is not documented",
+			Mend:  "make a new list, with daypassctl pki crl or your CA, and import it: aws rolesanywhere update-crl",
+		}, {
+			Slug:  "anchor-crl-fetch",
+			Cause: "the leaf names a place of its revocation list, and the trust anchor is not set to read it, so that revoking has no effect",
+			Mend:  "set crlDpRevocationEnabled on the trust anchor, or import the list",
+		}, {
+			Slug:  "anchor-notifications",
+			Cause: "the trust anchor warns so long before the end of leaves that each of them raises a warning all its life",
+			Mend:  "lower the threshold, or switch the notification off: aws rolesanywhere put-notification-settings",
+		}, {
+			Slug:  "profile-propagation",
+			Cause: "the profile's trusted identity propagation takes the identity from a field that the certificate lacks, and AWS refuses such sessions",
+			Mend:  "issue the certificate with that field, or let the profile take the other: x509Subject/CN or x509SAN/URI",
+		}, {
+			Slug:  "iam-propagation",
+			Cause: "IAM takes some seconds until a change is known everywhere, and the role is new",
+			Mend:  "try again in a minute",
+		}, {
+			Slug:  "injection-missed",
+			Cause: "the pod's ServiceAccount has an identity, and the pod was made without it: the webhook was not asked, or the annotation came later",
+			Mend:  "make the pod anew; if it is missed again, see that the webhook runs and that its configuration takes the namespace in",
+		}, {
+			Slug:  "image-pull-credentials",
+			Cause: "the kubelet had no credentials for the image's registry; they are the node's business, before any pod runs",
+			Mend:  "give the kubelet a credential provider for the registry, or the pod imagePullSecrets",
+		}, {
+			Slug: "pca-share-template", Code: "AccessDeniedException",
+			Cause: "the Private CA is shared by an account whose share does not take in the certificate's template; key usages choose the template",
+			Mend:  "share the CA with a permission that names the template, or ask for the usages that the share takes in",
+		}, {
+			Slug: "pca-token", Code: "ValidationException",
+			Cause: "the idempotency token of the call to Private CA is longer than 36 characters",
+			Mend:  "use daypass's issuer, or a version of the client with shorter tokens",
+		}, {
+			Slug: "pca-validity", Code: "ValidationException",
+			Cause: "the certificate asked of Private CA would live no time, longer than the CA, or longer than 7 days from a CA of short-lived mode",
+			Mend:  "ask for a life between an hour and what the CA allows",
+		},
+	}
+}
