@@ -18,6 +18,9 @@ func authenticate(c *world.Call, rm room, to target, r *http.Request, body []byt
 	if c.Service == "rolesanywhere" && c.Decision.Operation == "CreateSession" {
 		return body, nil // proves itself by certificate
 	}
+	if c.Service == "google" {
+		return body, nil // whose calls prove themselves otherwise
+	}
 	if !sigv4.IsSigned(r) {
 		if !unsigned(c) {
 			return nil, sigv4.New(sigv4.Missing, "the request carries no signature")

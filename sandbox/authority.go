@@ -68,11 +68,11 @@ func sign(template, parent *x509.Certificate, public *ecdsa.PublicKey, key *ecds
 	return x509.CreateCertificate(rand.Reader, template, parent, public, key)
 }
 
-// certificate returns the leaf for a name that AWS has, for localhost, or for
+// certificate returns the leaf for a name that the sandbox stands for, for localhost, or for
 // an address.
 func (a *authority) certificate(name string) (*tls.Certificate, error) {
 	ip := net.ParseIP(name)
-	if ip == nil && name != "localhost" && !isAWS(name) {
+	if ip == nil && name != "localhost" && !standsFor(name) {
 		return nil, fmt.Errorf("the sandbox does not stand for %q", name)
 	}
 	a.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"daypass.dev/sandbox/google"
 	"daypass.dev/sandbox/sigv4"
 )
 
@@ -18,6 +19,9 @@ type target struct {
 // routeOf finds the service by AWS's host name, else by the credential scope,
 // else by the few calls that need no signature; what remains is S3.
 func routeOf(r *http.Request) target {
+	if google.Asked(hostOnly(r.Host), r.URL.Path) {
+		return target{service: "google"}
+	}
 	to := hostTarget(hostOnly(r.Host))
 	to.scopeService, to.scopeRegion = to.service, to.region
 	scope := scopeOf(r)
@@ -65,6 +69,10 @@ func isAWS(host string) bool {
 	}
 	return false
 }
+
+// standsFor reports whether the sandbox answers for a host name: one of AWS's,
+// or one that the stand-in for Google has.
+func standsFor(host string) bool { return isAWS(host) || google.Asked(host, "") }
 
 // hostTarget reads service and region from a host name of AWS's, as
 // sts.eu-west-1.amazonaws.com, iam.amazonaws.com, s3-fips.us-east-1.api.aws or

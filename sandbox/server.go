@@ -115,7 +115,7 @@ func (s *Server) proxy(h http.Handler) http.Handler {
 			return
 		}
 		if r.URL.IsAbs() {
-			if !isAWS(r.URL.Hostname()) {
+			if !standsFor(r.URL.Hostname()) {
 				http.Error(w, "the sandbox is a proxy to AWS's host names only", http.StatusForbidden)
 				return
 			}
@@ -133,7 +133,7 @@ func (s *Server) proxy(h http.Handler) http.Handler {
 
 func (s *Server) connect(w http.ResponseWriter, r *http.Request) {
 	host := hostOnly(r.Host)
-	if !isAWS(host) {
+	if !standsFor(host) {
 		http.Error(w, "the sandbox is a proxy to AWS's host names only", http.StatusForbidden)
 		return
 	}

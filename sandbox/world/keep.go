@@ -92,6 +92,7 @@ type settings struct {
 	SessionsLife time.Duration
 	ClockOffset  time.Duration
 	Issuers      map[string]Issuer
+	Google       Google
 	Faults       []Fault
 	// Sealer is the key of session tokens.
 	Sealer []byte
@@ -100,7 +101,7 @@ type settings struct {
 func (w *World) settings() settings {
 	s := settings{
 		Region: w.Region, Home: w.Home, SessionsLife: w.SessionsLife, ClockOffset: w.ClockOffset(),
-		Issuers: w.issuers, Faults: w.faults.all(), Sealer: w.seal.key(),
+		Issuers: w.issuers, Google: w.Google, Faults: w.faults.all(), Sealer: w.seal.key(),
 	}
 	for id := range w.Accounts {
 		s.Accounts = append(s.Accounts, id)
@@ -114,6 +115,7 @@ func (w *World) restore(s settings) {
 		w.AddAccount(id)
 	}
 	w.Region, w.Home, w.SessionsLife, w.issuers = s.Region, s.Home, s.SessionsLife, s.Issuers
+	s.Google.Pods, w.Google = w.Google.Pods, s.Google
 	w.offset.Store(int64(s.ClockOffset))
 	w.SetFaults(s.Faults...)
 	copy(w.seal.master[:], s.Sealer)

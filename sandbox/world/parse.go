@@ -36,7 +36,7 @@ func (e *ParseError) Error() string {
 
 // Parse reads a world from YAML: region; clock (start, offset); sessions
 // (life); issuers by URL, with the url, jwks or jwksFile where their keys really
-// are; accounts by id, the first of which is Home, each with users, policies,
+// are; google, with machine and accounts; accounts by id, the first of which is Home, each with users, policies,
 // roles, trustAnchors, profiles, crls and buckets by name and a list of
 // oidcProviders; and a list of faults, whose fields are Fault's. Policies stand there as YAML or as a
 // text of JSON, durations as 90s or 1h. testdata/full.yaml shows most fields.
@@ -133,6 +133,7 @@ func (l *loader) root(n *yaml.Node) {
 			})
 		},
 		"issuers":  func(n *yaml.Node) { l.each(n, "issuers", l.issuer) },
+		"google":   l.google,
 		"accounts": func(n *yaml.Node) { accounts = n },
 		"faults": func(n *yaml.Node) {
 			for _, item := range l.list(n, "faults") {

@@ -31,6 +31,8 @@ type World struct {
 	// SessionsLife shortens every session, so that tests see several lives of
 	// a credential; zero: as AWS. Marked in each decision.
 	SessionsLife time.Duration
+	// Google is what the stand-in for Google Cloud knows.
+	Google Google
 
 	issuers map[string]Issuer // :: issuer's URL; replaced, never changed
 
