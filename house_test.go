@@ -47,6 +47,8 @@ var rooms = map[string][]string{
 	"kube/survey":         {"kube/identity", "kube/api/v1alpha1", "doctor", "reason"},
 	"kube/api/v1alpha1":   {},
 	"kube/identity":       {"kube/api/v1alpha1"},
+	"kube/vend":           {".", "proof", "exchange", "refresh", "kube/identity", "kube/api/v1alpha1"},
+	"kube/agent":          {".", "deliver", "kube/vend", "kube/identity", "kube/api/v1alpha1", "reason"},
 	"kube/inject":         {"kube/identity", "kube/api/v1alpha1", "config", "reason"},
 	"kube/signer":         {"kube/identity", "pki", "reason"},
 	"cmd/daypass":         {"**"},

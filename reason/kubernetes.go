@@ -3,7 +3,7 @@ package reason
 // kubernetes: why a pod of a cluster gets no identity, or is not given what
 // it needs.
 func kubernetes() []Reason {
-	return []Reason{
+	return append(agents(), []Reason{
 		{
 			Slug:  "service-account-missing",
 			Cause: "the ServiceAccount that the pod runs as does not exist, or is not the pod's own",
@@ -97,5 +97,5 @@ func kubernetes() []Reason {
 			Cause: "the pod is larger than any that Kubernetes could store",
 			Mend:  "move what makes it large, such as long variables, into a ConfigMap",
 		},
-	}
+	}...)
 }

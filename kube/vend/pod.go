@@ -1,0 +1,122 @@
+package vend
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// Addresses says what to do about a caller whose address is none of its pod's:
+// it may have taken the token from another pod.
+type Addresses int
+
+// What to do about it.
+const (
+	Enforce Addresses = iota // refuse
+	Audit                    // write it into the log
+	Off
+)
+
+// pod finds the caller in the cluster, on this node.
+func (v *Vendor) pod(ctx context.Context, c Caller) (*corev1.Pod, error) {
+	pod, err := v.Directory.Pod(ctx, c.Namespace, c.Pod, false)
+	if err == nil && (pod == nil || pod.UID != c.UID) { // perhaps made a moment ago
+		pod, err = v.Directory.Pod(ctx, c.Namespace, c.Pod, true)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("looking up pod %s/%s: %w", c.Namespace, c.Pod, err)
+	}
+	name := c.Namespace + "/" + c.Pod
+	switch {
+	case pod == nil:
+		return nil, refuse("pod-gone", "there is no pod %s", name)
+	case pod.UID != c.UID:
+		return nil, refuse("pod-gone", "pod %s is another one now: its UID is %s, the caller's %.40s", name, pod.UID, string(c.UID))
+	case pod.Spec.NodeName != v.Node:
+		return nil, refuse("pod-other-node", "pod %s is on node %q, not on %s", name, pod.Spec.NodeName, v.Node)
+	case accountOf(pod) != c.ServiceAccount:
+		return nil, refuse("pod-other-account", "pod %s runs as %s, the caller says %.80q", name, accountOf(pod), c.ServiceAccount)
+	case ended(pod):
+		return nil, refuse("pod-gone", "pod %s has ended: %s", name, pod.Status.Phase)
+	}
+	if v.Addresses == Off || !c.From.IsValid() {
+		return pod, nil
+	}
+	return v.at(ctx, pod, c)
+}
+
+func accountOf(pod *corev1.Pod) string {
+	if pod.Spec.ServiceAccountName == "" {
+		return "default"
+	}
+	return pod.Spec.ServiceAccountName
+}
+
+func ended(pod *corev1.Pod) bool {
+	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
+}
+
+// settling is how often the API server is asked for a new pod's addresses,
+// which the kubelet tells it a moment after the containers have begun.
+const settling = 150 * time.Millisecond
+
+// at holds the caller's address to its pod's.
+func (v *Vendor) at(ctx context.Context, pod *corev1.Pod, c Caller) (*corev1.Pod, error) {
+	if addressed(pod, c.From) {
+		return pod, nil
+	}
+	for len(pod.Status.PodIPs) == 0 && !pod.Spec.HostNetwork {
+		fresh, err := v.Directory.Pod(ctx, c.Namespace, c.Pod, true)
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("looking up pod %s/%s: %w", c.Namespace, c.Pod, err)
+		case fresh == nil || fresh.UID != c.UID:
+			return nil, refuse("pod-gone", "pod %s/%s went away", c.Namespace, c.Pod)
+		}
+		if pod = fresh; addressed(pod, c.From) {
+			return pod, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("waiting for the addresses of pod %s/%s: %w", c.Namespace, c.Pod, context.Cause(ctx))
+		case <-time.After(settling):
+		}
+	}
+	err := refuse("pod-other-address", "a token of pod %s/%s was shown from %s, which is not its address", c.Namespace, c.Pod, c.From)
+	if v.Addresses == Audit {
+		if v.Log != nil {
+			v.Log.Warn("another pod's token", "namespace", c.Namespace, "pod", c.Pod, "from", c.From.String())
+		}
+		return pod, nil
+	}
+	return nil, err
+}
+
+// addressed tells whether an address is the pod's. One on the node's network
+// has all of the node's, and calls a link-local address from itself.
+func addressed(pod *corev1.Pod, from netip.Addr) bool {
+	from = from.Unmap().WithZone("")
+	if pod.Spec.HostNetwork {
+		if from.IsLinkLocalUnicast() || from == serviceV6 {
+			return true
+		}
+		for _, ip := range pod.Status.HostIPs {
+			if same(ip.IP, from) {
+				return true
+			}
+		}
+	}
+	return slices.ContainsFunc(pod.Status.PodIPs, func(ip corev1.PodIP) bool { return same(ip.IP, from) })
+}
+
+// serviceV6 is the agent's address; no pod but one on the node's network has it.
+var serviceV6 = netip.MustParseAddr("fd00:ec2::23")
+
+func same(text string, a netip.Addr) bool {
+	b, err := netip.ParseAddr(text)
+	return err == nil && b.Unmap() == a
+}

@@ -1,0 +1,92 @@
+package reason
+
+// agents: why the agent of a node gives a pod nothing.
+func agents() []Reason {
+	return []Reason{
+		{
+			Slug:  "agent-token-missing",
+			Cause: "the request came without a token of the pod, and the method shows AWS one",
+			Mend:  "let injection give the pod its token, or call with the file that AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE names",
+		},
+		{
+			Slug:  "agent-token-malformed",
+			Cause: "what stands in Authorization is no token that an API server signs",
+			Mend:  "send the token alone, without Bearer before it",
+		},
+		{
+			Slug:  "agent-token-signature",
+			Cause: "the token is not signed by a key of this cluster",
+			Mend:  "use a token of this cluster; where its keys were changed, new tokens come with the pod's next start at the latest",
+		},
+		{
+			Slug:  "agent-token-issuer",
+			Cause: "the token is of another issuer than this cluster's API server",
+			Mend:  "use a token of this cluster",
+		},
+		{
+			Slug:  "agent-token-audience",
+			Cause: "the token is for somebody else, who might have passed it on, or for several",
+			Mend:  "project a token for the audience pods.eks.amazonaws.com alone, as injection does",
+		},
+		{
+			Slug:  "agent-token-expired",
+			Cause: "the token has expired",
+			Mend:  "read the token's file for each request, as SDKs do; look at the node's clock",
+		},
+		{
+			Slug:  "agent-token-early",
+			Cause: "the token begins in the future by the clock of this node",
+			Mend:  "set the node's clock",
+		},
+		{
+			Slug:  "agent-token-unbound",
+			Cause: "the token is not bound to a pod",
+			Mend:  "use a token that the kubelet has projected into the pod, not one that was created by hand",
+		},
+		{
+			Slug:  "agent-token-node",
+			Cause: "the token is of a pod on another node",
+			Mend:  "call the agent of the pod's own node",
+		},
+		{
+			Slug:  "pod-gone",
+			Cause: "the pod whose token this is has ended or was deleted, or another has its name",
+			Mend:  "use a token of a pod that runs",
+		},
+		{
+			Slug:  "pod-other-node",
+			Cause: "the pod whose token this is does not run on this node",
+			Mend:  "call the agent of the pod's own node",
+		},
+		{
+			Slug:  "pod-other-account",
+			Cause: "the pod does not run as the ServiceAccount that was named",
+			Mend:  "name the pod's own ServiceAccount",
+		},
+		{
+			Slug:  "pod-other-address",
+			Cause: "the token was shown from an address that is not its pod's: somebody else may have it",
+			Mend:  "let each pod use its own token; where a network plugin hides pods' addresses, set the agent's --pod-address to audit",
+		},
+		{
+			Slug:  "identity-none",
+			Cause: "nothing gives the pod's ServiceAccount a role",
+			Mend:  "annotate it with daypass.dev/role-arn, or write a PodIdentityAssociation",
+		},
+		{
+			Slug:  "agent-node-credentials",
+			Cause: "method eks makes the call with the node's credentials, and the agent knows none",
+			Mend:  "run the agent with --node-credentials instance on EC2, or config elsewhere",
+		},
+		{
+			Slug:  "agent-no-signer",
+			Cause: "method roles-anywhere makes the call with a certificate, and this agent has no signer to ask",
+			Mend:  "run the signer (signer.enabled in the chart)",
+		},
+		{
+			Slug:  "agent-method",
+			Cause: "the method is one by which pods ask AWS themselves, so that the agent has nothing to give",
+			Mend:  "use method web-identity, roles-anywhere or eks, or the delivery that injection chooses",
+		},
+	}
+}
