@@ -43,6 +43,7 @@ type helper struct {
 	testSignature
 	seconds, port, hopLimit int
 	withProxy               bool
+	selector                string
 }
 
 // helperRoot is the program under that name. Its exit codes are 0 and 1 alone.

@@ -46,7 +46,7 @@ func (h *helper) flags() []helperFlag {
 		{"certificate", &h.Certificate, "PEM or PKCS#12 file with the certificate", "", reading},
 		{"private-key", &h.PrivateKey, "PEM file with the key", "", signing},
 		{"intermediates", &h.Intermediates, "PEM file with the certificates between the leaf and the trust anchor", "", session},
-		{"cert-selector", new(string), "a certificate in a store", noStores, reading},
+		{"cert-selector", &h.selector, "a certificate in a store", noStores, reading},
 		{"system-store-name", new("MY"), "the store of Windows", noStores, reading},
 		{"use-latest-expiring-certificate", new(bool), "of several certificates in a store", noStores, signing},
 		{"pkcs11-lib", new(string), "the library of a token", noTokens, reading},
@@ -92,6 +92,11 @@ func (f helperFlag) bind(flags *pflag.FlagSet) {
 
 // refuse names the first flag given that asks for what daypass has not.
 func (h *helper) refuse(c *cobra.Command) error {
+	if h.selector != "" {
+		if _, err := parseSelector(h.selector); err != nil {
+			return cli.Usagef("", "--cert-selector: %w", err)
+		}
+	}
 	for _, f := range h.flags() {
 		if f.lacks != "" && c.Flags().Changed(f.name) {
 			return cli.Usagef("give PEM or PKCS#12 files with --certificate and --private-key, or keep AWS's own helper for this",
