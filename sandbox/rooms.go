@@ -4,10 +4,15 @@ import (
 	"net/http"
 	"strings"
 
+	"daypass.dev/sandbox/acmpca"
+	"daypass.dev/sandbox/google"
 	"daypass.dev/sandbox/iam"
+	"daypass.dev/sandbox/kms"
 	"daypass.dev/sandbox/rolesanywhere"
 	"daypass.dev/sandbox/s3"
+	"daypass.dev/sandbox/secretsmanager"
 	"daypass.dev/sandbox/sigv4"
+	"daypass.dev/sandbox/ssm"
 	"daypass.dev/sandbox/sts"
 	"daypass.dev/sandbox/wire"
 	"daypass.dev/sandbox/world"
@@ -26,8 +31,14 @@ func rooms() map[string]room {
 		"sts": {&sts.Service{}, sigv4.Query, sts.Namespace},
 		"iam": {iam.Service{}, sigv4.Query, iam.Namespace},
 
-		"rolesanywhere": {rolesanywhere.Service{}, sigv4.RESTJSON, ""},
-		"s3":            {s3.Service{}, sigv4.S3, ""},
+		"rolesanywhere":  {rolesanywhere.Service{}, sigv4.RESTJSON, ""},
+		"acm-pca":        {acmpca.Service{}, sigv4.JSON, ""},
+		"kms":            {kms.Service{}, sigv4.JSON, ""},
+		"secretsmanager": {secretsmanager.Service{}, sigv4.JSON, ""},
+		"ssm":            {ssm.Service{}, sigv4.JSON, ""},
+		"s3":             {s3.Service{}, sigv4.S3, ""},
+
+		"google": {&google.Service{}, sigv4.RESTJSON, ""}, // a stand-in, and no service of AWS's
 	}
 }
 
@@ -44,6 +55,10 @@ func strangeRoom(r *http.Request) room {
 }
 
 func (rm room) writeError(w http.ResponseWriter, r *http.Request, requestID string, e *world.Refusal) {
+	if s, ok := rm.service.(*google.Service); ok {
+		s.WriteError(w, r, e)
+		return
+	}
 	wire.Error(w, r, rm.protocol, rm.namespace, requestID, e)
 }
 

@@ -22,6 +22,9 @@ func kinds() map[string]kind {
 		"subject":             named(func(a *Account) map[string]*Subject { return a.Subjects }),
 		"private-ca":          named(func(a *Account) map[string]*PrivateCA { return a.PrivateCAs }),
 		"private-certificate": named(func(a *Account) map[string]*PrivateCertificate { return a.PrivateCertificates }),
+		"key":                 named(func(a *Account) map[string]*Key { return a.Keys }),
+		"secret":              named(func(a *Account) map[string]*Secret { return a.Secrets }),
+		"parameter":           named(func(a *Account) map[string]*Parameter { return a.Parameters }),
 		"bucket":              {all: allBuckets, piece: bucketPiece, restore: restoreBucket},
 		"object":              {all: allObjects, piece: objectPiece, restore: restoreObject},
 	}
