@@ -112,6 +112,9 @@ func TestHelpersFlagsWithoutWhatTheyNeedAreRefused(t *testing.T) {
 		}
 		for _, command := range f.on {
 			given := "--" + f.name + "=true"
+			if f.name == "cert-selector" {
+				given = "--cert-selector=Key=x509Subject,Value=CN=Subject"
+			}
 			_, stderr, code := helped(t, command, given)
 			if code != 1 || !strings.Contains(stderr, "error: --"+f.name+": daypass cannot use "+f.lacks) || !strings.Contains(stderr, "hint: ") {
 				t.Errorf("%s %s: code %d, %s", command, given, code, stderr)
