@@ -1,0 +1,118 @@
+package signer
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"time"
+
+	certs "k8s.io/api/certificates/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+)
+
+// BundleName is that of the ClusterTrustBundle with all roots to trust.
+const BundleName = "daypass.dev:workload:roots"
+
+// A follower signs by whatever root the Secret holds.
+type follower struct{ *replica }
+
+func (f *follower) Reconcile(ctx context.Context, which reconcile.Request) (reconcile.Result, error) {
+	s := &corev1.Secret{}
+	if err := f.cached.Get(ctx, which.NamespacedName, s); err != nil {
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	r, err := readRoots(s)
+	if err != nil || r.Current.Certificate == nil {
+		return reconcile.Result{}, err
+	}
+	if err := f.authority.use(r.Current, f.now()); err != nil {
+		return reconcile.Result{}, err
+	}
+	f.metrics.roots(r)
+	return reconcile.Result{}, nil
+}
+
+// A steward, one of all replicas, makes the roots and changes them, and tells
+// the cluster which to trust.
+type steward struct {
+	*replica
+	bundles bool // whether the cluster has ClusterTrustBundles
+}
+
+func (s *steward) Reconcile(ctx context.Context, which reconcile.Request) (reconcile.Result, error) {
+	secret := &corev1.Secret{}
+	if err := s.live.Get(ctx, which.NamespacedName, secret); err != nil {
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	before, err := readRoots(secret)
+	if err != nil {
+		return reconcile.Result{}, err // never overwritten: it may be an operator's to mend
+	}
+	now, order := s.now(), secret.Annotations[orderAnnotation]
+	roots, changed, err := before.advance(order, s.authority.cluster.Name, s.authority.life, s.lastLeaf, now)
+	if err != nil && !errors.Is(err, errOldRoot) {
+		return reconcile.Result{}, err
+	}
+	if err != nil {
+		s.log.Warn("the root is not changed", "why", err.Error(), "until", roots.OldUntil)
+	}
+	// What is to be trusted is told before it signs, and no longer once it is
+	// forgotten.
+	if err := s.publish(ctx, roots); err != nil {
+		return reconcile.Result{}, err
+	}
+	if changed || order != "" {
+		delete(secret.Annotations, orderAnnotation)
+		if err := writeRoots(secret, roots); err != nil {
+			return reconcile.Result{}, err
+		}
+		if err := s.writer.Update(ctx, secret); err != nil {
+			return reconcile.Result{}, ignoreLost(err)
+		}
+		s.log.Info("roots", "current", name(roots.Current.Certificate), "next", name(roots.Next.Certificate), "old", name(roots.Old))
+	}
+	if roots.Old != nil {
+		return reconcile.Result{RequeueAfter: max(roots.OldUntil.Sub(now), 0) + time.Second}, nil
+	}
+	return reconcile.Result{}, nil
+}
+
+// lastLeaf is the end of the last leaf that this replica has seen below root.
+func (s *steward) lastLeaf(root *x509.Certificate) time.Time { return s.metrics.lastLeaf(name(root)) }
+
+// name tells roots apart: what newRoot made is unique.
+func name(c *x509.Certificate) string {
+	if c == nil {
+		return ""
+	}
+	return c.Subject.CommonName
+}
+
+func (s *steward) publish(ctx context.Context, roots Roots) error {
+	if !s.bundles {
+		return nil
+	}
+	b := &certs.ClusterTrustBundle{ObjectMeta: metav1.ObjectMeta{Name: BundleName}}
+	err := s.live.Get(ctx, client.ObjectKeyFromObject(b), b)
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("reading ClusterTrustBundle %s: %w", BundleName, err)
+	}
+	there, want := err == nil, roots.TrustPEM()
+	if there && b.Spec.TrustBundle == want {
+		return nil
+	}
+	b.Spec = certs.ClusterTrustBundleSpec{SignerName: SignerName, TrustBundle: want}
+	if there {
+		err = s.writer.Update(ctx, b)
+	} else {
+		err = s.writer.Create(ctx, b)
+	}
+	if err != nil {
+		return fmt.Errorf("writing ClusterTrustBundle %s: %w", BundleName, err)
+	}
+	return nil
+}

@@ -1,0 +1,263 @@
+package signer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/go-logr/logr"
+	certs "k8s.io/api/certificates/v1"
+	coordination "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	registry "sigs.k8s.io/controller-runtime/pkg/metrics"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"daypass.dev/kube/identity"
+)
+
+// A Signer is one replica.
+type Signer struct {
+	// Cluster gives certificates their names; both Name and TrustDomain are
+	// needed.
+	Cluster identity.Cluster
+	// Root is the Secret that holds the root. It must exist; an empty one is
+	// filled.
+	Root types.NamespacedName
+	// Agent is the ServiceAccount of agents; empty: there are none.
+	Agent types.NamespacedName
+	// LeafLife is the most that a leaf lives, 1 to 72 hours; 0: 24 hours.
+	LeafLife time.Duration
+	// RefreshAfter is when kubelets are to ask again, at least 10 minutes; 0: at
+	// 40 to 50 % of the leaf's life.
+	RefreshAfter time.Duration
+	// Listen is where /healthz, /readyz and /metrics are answered; empty: nowhere.
+	Listen string
+	// Log tells what is denied and what goes wrong; nil: nobody.
+	Log *slog.Logger
+}
+
+// A replica is what all that answers shares.
+type replica struct {
+	cached, live client.Reader
+	writer       client.Client
+	authority    *authority
+	metrics      *metrics
+	log          *slog.Logger
+	now          func() time.Time
+}
+
+const (
+	workers = 16 // at once, of each kind of request
+	// Backoff of what could not be answered yet.
+	firstRetry, lastRetry = 50 * time.Millisecond, 10 * time.Second
+)
+
+// Run answers until ctx ends. It may be called once in a process, whose metrics
+// it adds to.
+func (s *Signer) Run(ctx context.Context, config *rest.Config) error {
+	log := s.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	config = rest.CopyConfig(config)
+	config.QPS = -1 // the API server's own fairness is the limit
+	served, err := discover(config)
+	if err != nil {
+		return err
+	}
+	if served.pods.Empty() {
+		log.Warn("this cluster has no PodCertificateRequests: pods get no certificates, agents do")
+	}
+	metrics, err := newMetrics(registry.Registry)
+	if err != nil {
+		return err
+	}
+	scheme := served.scheme()
+	ready := &readiness{}
+	m, err := manager.New(config, manager.Options{
+		Scheme: scheme, Logger: logr.FromSlogHandler(log.Handler()), Cache: s.watches(served, metrics),
+		Metrics: server.Options{BindAddress: orNone(s.Listen), ExtraHandlers: map[string]http.Handler{
+			"/healthz": http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), "/readyz": ready,
+		}},
+		LeaderElection: true, LeaderElectionID: "daypass-signer", LeaderElectionNamespace: s.Root.Namespace,
+		LeaderElectionReleaseOnCancel: true,
+	})
+	if err != nil {
+		return fmt.Errorf("reaching the cluster: %w", err)
+	}
+	err = m.GetFieldIndexer().IndexField(ctx, &corev1.Pod{}, nodeField, func(o client.Object) []string {
+		return []string{o.(*corev1.Pod).Spec.NodeName}
+	})
+	if err != nil {
+		return err
+	}
+	r := &replica{
+		cached: m.GetCache(), live: m.GetAPIReader(), writer: m.GetClient(), metrics: metrics, log: log, now: time.Now,
+		authority: &authority{cluster: s.Cluster, life: orElse(s.LeafLife, 24*time.Hour), refresh: s.RefreshAfter},
+	}
+	ready.check = func(ctx context.Context) error {
+		if !m.GetCache().WaitForCacheSync(ctx) {
+			return errors.New("pods and requests are not listed yet")
+		}
+		_, err := r.authority.current(time.Now())
+		return err
+	}
+	for _, c := range []struct {
+		name    string
+		of      client.Object
+		by      reconcile.Reconciler
+		workers int
+		elected bool
+	}{
+		{"roots", &corev1.Secret{}, &follower{r}, 1, false},
+		{"steward", &corev1.Secret{}, &steward{r, !served.bundles.Empty()}, 1, true},
+		{"agents", &certs.CertificateSigningRequest{}, &agentRequests{r, s.Agent}, workers, false},
+		{"pods", &certs.PodCertificateRequest{}, &podRequests{r}, workers, false},
+	} {
+		if c.name == "pods" && served.pods.Empty() {
+			continue
+		}
+		err := builder.ControllerManagedBy(m).Named(c.name).For(c.of).WithOptions(controller.Options{
+			MaxConcurrentReconciles: c.workers, NeedLeaderElection: &c.elected,
+			RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
+		}).Complete(c.by)
+		if err != nil {
+			return err
+		}
+	}
+	return m.Start(ctx)
+}
+
+// watches keeps of the cluster what the answers need.
+func (s *Signer) watches(served served, metrics *metrics) cache.Options {
+	ours := fields.OneTermEqualSelector("spec.signerName", SignerName)
+	by := map[client.Object]cache.ByObject{
+		&corev1.Pod{}:            {Transform: bare},
+		&corev1.ServiceAccount{}: {Transform: bare},
+		&corev1.Node{}:           {Transform: bare},
+		&corev1.Secret{}: {Namespaces: map[string]cache.Config{
+			s.Root.Namespace: {FieldSelector: fields.OneTermEqualSelector("metadata.name", s.Root.Name)},
+		}},
+		&certs.CertificateSigningRequest{}: {Field: ours, Transform: metrics.watched},
+	}
+	if !served.pods.Empty() {
+		by[&certs.PodCertificateRequest{}] = cache.ByObject{Field: ours, Transform: metrics.watched}
+	}
+	return cache.Options{ByObject: by}
+}
+
+// bare keeps of an object what requests are compared with; there are many.
+func bare(object any) (any, error) {
+	switch o := object.(type) {
+	case *corev1.Pod:
+		return &corev1.Pod{
+			ObjectMeta: bareMeta(o), Spec: corev1.PodSpec{NodeName: o.Spec.NodeName, ServiceAccountName: o.Spec.ServiceAccountName},
+			Status: corev1.PodStatus{Phase: o.Status.Phase},
+		}, nil
+	case *corev1.ServiceAccount:
+		return &corev1.ServiceAccount{ObjectMeta: bareMeta(o)}, nil
+	case *corev1.Node:
+		return &corev1.Node{ObjectMeta: bareMeta(o)}, nil
+	}
+	return object, nil
+}
+
+func bareMeta(o metav1.Object) metav1.ObjectMeta {
+	return metav1.ObjectMeta{Namespace: o.GetNamespace(), Name: o.GetName(), UID: o.GetUID(), ResourceVersion: o.GetResourceVersion()}
+}
+
+// served says in which version the cluster has what not all clusters have;
+// empty: not at all.
+type served struct{ pods, bundles schema.GroupVersion }
+
+func discover(config *rest.Config) (served, error) {
+	d, err := discovery.NewDiscoveryClientForConfig(config)
+	if err != nil {
+		return served{}, fmt.Errorf("reaching the cluster: %w", err)
+	}
+	var s served
+	for _, version := range []string{"v1beta1", "v1"} { // v1 wins
+		gv := schema.GroupVersion{Group: certs.GroupName, Version: version}
+		list, err := d.ServerResourcesForGroupVersion(gv.String())
+		if client.IgnoreNotFound(err) != nil {
+			return served{}, fmt.Errorf("asking what the cluster serves: %w", err)
+		}
+		if err != nil {
+			continue
+		}
+		for _, r := range list.APIResources {
+			switch r.Name {
+			case "podcertificaterequests":
+				s.pods = gv
+			case "clustertrustbundles":
+				s.bundles = gv
+			}
+		}
+	}
+	return s, nil
+}
+
+// scheme has the types of v1 for both versions: their fields are the same but
+// for two that kubelets have not filled since 1.36.
+func (s served) scheme() *runtime.Scheme {
+	all := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, coordination.AddToScheme} {
+		if err := add(all); err != nil {
+			panic(err) // cannot be, whatever the input
+		}
+	}
+	all.AddKnownTypes(certs.SchemeGroupVersion, &certs.CertificateSigningRequest{}, &certs.CertificateSigningRequestList{})
+	metav1.AddToGroupVersion(all, certs.SchemeGroupVersion)
+	for gv, types := range map[schema.GroupVersion][]runtime.Object{
+		s.pods:    {&certs.PodCertificateRequest{}, &certs.PodCertificateRequestList{}},
+		s.bundles: {&certs.ClusterTrustBundle{}, &certs.ClusterTrustBundleList{}},
+	} {
+		if !gv.Empty() {
+			all.AddKnownTypes(gv, types...)
+			metav1.AddToGroupVersion(all, gv)
+		}
+	}
+	return all
+}
+
+// readiness answers /readyz.
+type readiness struct{ check func(context.Context) error }
+
+func (r *readiness) ServeHTTP(w http.ResponseWriter, q *http.Request) {
+	ctx, cancel := context.WithTimeout(q.Context(), time.Second)
+	defer cancel()
+	if err := r.check(ctx); err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+	}
+}
+
+func orNone(listen string) string {
+	if listen == "" {
+		return "0"
+	}
+	return listen
+}
+
+func orElse(d, otherwise time.Duration) time.Duration {
+	if d == 0 {
+		return otherwise
+	}
+	return d
+}
