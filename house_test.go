@@ -42,7 +42,7 @@ var rooms = map[string][]string{
 	"sandbox":             {"sandbox/**", "policy", "reason"},
 	"sandbox/sandboxtest": {"sandbox", "sandbox/**", "policy", "reason"},
 	"doctor":              {"reason", "proof", "pki", "policy"},
-	"doctor/gather":       {"doctor", "reason", "proof", "pki", "policy"},
+	"doctor/gather":       {"doctor", "reason", "proof", "pki", "policy", "config", "exchange", "internal/cli"},
 	"setup":               {"policy", "pki", "deliver/awssdk"},
 	"kube/survey":         {"kube/identity", "kube/api/v1alpha1", "doctor", "reason"},
 	"kube/api/v1alpha1":   {},

@@ -81,18 +81,32 @@ type Profile struct {
 	Seconds                   int      `json:"durationSeconds"`
 	AcceptSessionName         bool     `json:"acceptRoleSessionName"`
 	RequireInstanceProperties bool     `json:"requireInstanceProperties"`
-	Mappings                  []struct {
-		Field string `json:"certificateField"`
-		Rules []struct {
-			Specifier string `json:"specifier"`
-		} `json:"mappingRules"`
-	} `json:"attributeMappings"`
+	// Mappings choose what of the certificate becomes session tags; nil: AWS's
+	// default.
+	Mappings []Mapping `json:"attributeMappings"`
 	// Propagation is trusted identity propagation, which denies sessions whose
 	// certificate lacks the chosen field.
 	Propagation *struct {
 		Status  string `json:"status"`
 		Subject string `json:"subjectSource"` // x509Subject/CN or x509SAN/URI
 	} `json:"tipConfiguration"`
+}
+
+// A Mapping names the specifiers of one field of certificates.
+type Mapping struct {
+	Field string `json:"certificateField"`
+	Rules []struct {
+		Specifier string `json:"specifier"`
+	} `json:"mappingRules"`
+}
+
+// Map adds a specifier of a certificate's field.
+func (p *Profile) Map(field, specifier string) {
+	m := Mapping{Field: field}
+	m.Rules = append(m.Rules, struct {
+		Specifier string `json:"specifier"`
+	}{specifier})
+	p.Mappings = append(p.Mappings, m)
 }
 
 // ParseProfile reads what aws rolesanywhere get-profile prints.

@@ -56,6 +56,18 @@ type Issuer struct {
 	Keys           []byte
 }
 
+// KeysURL is where a discovery document says that the keys are; empty if it
+// says nothing of use.
+func KeysURL(discovery []byte) string {
+	var doc struct {
+		Keys string `json:"jwks_uri"`
+	}
+	if json.Unmarshal(discovery, &doc) != nil || !strings.HasPrefix(doc.Keys, "https://") {
+		return ""
+	}
+	return doc.Keys
+}
+
 func (d *diagnosis) issuer() {
 	i := d.Issuer
 	if i == nil || d.Token == nil || d.Token.claims == nil {
@@ -68,10 +80,9 @@ func (d *diagnosis) issuer() {
 	if i.Discovery != nil {
 		var doc struct {
 			Issuer string `json:"issuer"`
-			Keys   string `json:"jwks_uri"`
 		}
 		switch err := json.Unmarshal(i.Discovery, &doc); {
-		case err != nil || !strings.HasPrefix(doc.Keys, "https://"):
+		case err != nil || KeysURL(i.Discovery) == "":
 			d.fail("issuer-discovery", "its discovery document is no JSON object with an https URL as jwks_uri")
 			return
 		case doc.Issuer != d.Token.Issuer():

@@ -94,6 +94,15 @@ func (w *WebIdentity) Check() error {
 	return err
 }
 
+// Address is the base URL that would be called. The error is an *InputError.
+func (w *WebIdentity) Address() (string, error) {
+	call, err := w.prepare()
+	if err != nil {
+		return "", err
+	}
+	return strings.TrimSuffix(call.url, "/"), nil
+}
+
 // MemoryKey names what would be answered: it differs where the token speaks for
 // somebody else or a setting that shapes the answer differs, and tells nothing
 // of them. It is the key of refresh.Disk. The token that it asks for is used
