@@ -31,11 +31,15 @@ func mostExact(all []v1alpha1.PodIdentityAssociation, namespace, account string)
 	first := fit[0]
 	for _, other := range fit[1:] {
 		if samePattern(first, other) && !sameWord(first, other) {
-			return nil, refuse("association-duplicate", "associations %s and %s both are for namespace %s and serviceAccount %s",
-				first.Name, other.Name, first.Spec.Namespace, first.Spec.ServiceAccount)
+			return nil, duplicate(first, other)
 		}
 	}
 	return first, nil
+}
+
+func duplicate(a, b *v1alpha1.PodIdentityAssociation) error {
+	return refuse("association-duplicate", "associations %s and %s both are for namespace %s and serviceAccount %s",
+		a.Name, b.Name, a.Spec.Namespace, a.Spec.ServiceAccount)
 }
 
 // fits reports whether name is meant by pattern, which may end in one *.

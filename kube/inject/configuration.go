@@ -3,6 +3,7 @@ package inject
 import (
 	registration "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 )
 
 // Label, on a pod or a namespace: "true" means that pods must not start
@@ -59,6 +60,30 @@ func Configuration(r Registration) *registration.MutatingWebhookConfiguration {
 				all(not(namespace, r.Namespace, "kube-system"), not(Label, "true", "false"), absent(gtokenOptOut)),
 				all(not(Label, "true", "false"), absent(eksOptOut))),
 		},
+	}
+}
+
+// Asks tells about which pods the webhook is asked, by the labels of a pod and
+// of its namespace; the latter as Kubernetes sets them.
+func (r Registration) Asks() func(namespace, pod map[string]string) bool {
+	type selectors struct{ namespace, pod labels.Selector }
+	var all []selectors
+	for _, w := range Configuration(r).Webhooks {
+		var s selectors
+		var errs [2]error
+		s.namespace, errs[0] = metav1.LabelSelectorAsSelector(w.NamespaceSelector)
+		s.pod, errs[1] = metav1.LabelSelectorAsSelector(w.ObjectSelector)
+		if errs[0] == nil && errs[1] == nil { // they are our own, and tested
+			all = append(all, s)
+		}
+	}
+	return func(namespace, pod map[string]string) bool {
+		for _, s := range all {
+			if s.namespace.Matches(labels.Set(namespace)) && s.pod.Matches(labels.Set(pod)) {
+				return true
+			}
+		}
+		return false
 	}
 }
 
