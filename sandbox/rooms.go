@@ -12,6 +12,7 @@ import (
 	"daypass.dev/sandbox/s3"
 	"daypass.dev/sandbox/secretsmanager"
 	"daypass.dev/sandbox/sigv4"
+	"daypass.dev/sandbox/sns"
 	"daypass.dev/sandbox/ssm"
 	"daypass.dev/sandbox/sts"
 	"daypass.dev/sandbox/wire"
@@ -37,6 +38,7 @@ func rooms() map[string]room {
 		"secretsmanager": {secretsmanager.Service{}, sigv4.JSON, ""},
 		"ssm":            {ssm.Service{}, sigv4.JSON, ""},
 		"s3":             {s3.Service{}, sigv4.S3, ""},
+		"sns":            {sns.Service{}, sigv4.Query, sns.Namespace},
 
 		"google": {&google.Service{}, sigv4.RESTJSON, ""}, // a stand-in, and no service of AWS's
 	}

@@ -45,8 +45,12 @@ func (f Form) List(name string) []string {
 
 // Members returns the structures NAME.member.N in order of N, each with its
 // fields; of a list of scalars the one field is "".
-func (f Form) Members(name string) []Form {
-	prefix := name + ".member."
+func (f Form) Members(name string) []Form { return f.numbered(name + ".member.") }
+
+// Entries returns the entries NAME.entry.N of a map likewise.
+func (f Form) Entries(name string) []Form { return f.numbered(name + ".entry.") }
+
+func (f Form) numbered(prefix string) []Form {
 	found := map[int]Form{}
 	for key, values := range f.Values {
 		rest, ok := strings.CutPrefix(key, prefix)

@@ -25,6 +25,7 @@ func kinds() map[string]kind {
 		"key":                 named(func(a *Account) map[string]*Key { return a.Keys }),
 		"secret":              named(func(a *Account) map[string]*Secret { return a.Secrets }),
 		"parameter":           named(func(a *Account) map[string]*Parameter { return a.Parameters }),
+		"topic":               named(func(a *Account) map[string]*Topic { return a.Topics }),
 		"bucket":              {all: allBuckets, piece: bucketPiece, restore: restoreBucket},
 		"object":              {all: allObjects, piece: objectPiece, restore: restoreObject},
 	}

@@ -190,6 +190,7 @@ func (l *loader) readAccount(key, n *yaml.Node) {
 		"profiles":      func(n *yaml.Node) { l.each(n, "profiles", l.profile) },
 		"crls":          func(n *yaml.Node) { l.each(n, "crls", l.crl) },
 		"buckets":       func(n *yaml.Node) { l.each(n, "buckets", l.bucket) },
+		"topics":        func(n *yaml.Node) { l.each(n, "topics", l.topic) },
 	})
 }
 
@@ -219,6 +220,9 @@ func (l *loader) dateAll(t time.Time) {
 		}
 		for _, p := range a.OIDCProviders {
 			p.Created = t
+		}
+		for _, topic := range a.Topics {
+			topic.Created = t
 		}
 		for _, b := range a.Buckets {
 			b.Created = t

@@ -70,6 +70,7 @@ type Account struct {
 	Keys                map[string]*Key       // :: ARN
 	Secrets             map[string]*Secret    // :: ARN
 	Parameters          map[string]*Parameter // :: ARN
+	Topics              map[string]*Topic     // :: ARN
 }
 
 // AddAccount makes an empty account, or returns the one that is there.
@@ -84,6 +85,7 @@ func (w *World) AddAccount(id string) *Account {
 		OIDCProviders: map[string]*OIDCProvider{},
 		PrivateCAs:    map[string]*PrivateCA{}, PrivateCertificates: map[string]*PrivateCertificate{},
 		Keys: map[string]*Key{}, Secrets: map[string]*Secret{}, Parameters: map[string]*Parameter{},
+		Topics: map[string]*Topic{},
 	}
 	w.Accounts[id] = a
 	return a
