@@ -15,41 +15,63 @@ import (
 	"daypass.dev/kube/api/v1alpha1"
 )
 
-// A directory knows all ServiceAccounts and associations, by watching them. It
-// is an inject.Directory.
+// A directory knows all ServiceAccounts and associations, and what else it is
+// asked to, by watching them. It is an inject.Directory.
 type directory struct {
 	watched cache.Cache
 	live    client.Client
+	kinds   []client.Object
 }
 
-func newDirectory(config *rest.Config) (*directory, error) {
+func newDirectory(config *rest.Config, more ...client.Object) (*directory, error) {
 	s := scheme()
 	live, err := client.New(config, client.Options{Scheme: s})
 	if err != nil {
 		return nil, fmt.Errorf("reaching the cluster: %w", err)
 	}
-	watched, err := cache.New(config, cache.Options{
-		Scheme:   s,
-		ByObject: map[client.Object]cache.ByObject{&corev1.ServiceAccount{}: {Transform: bare}},
-	})
+	watched, err := cache.New(config, cache.Options{Scheme: s, DefaultTransform: bare})
 	if err != nil {
 		return nil, fmt.Errorf("reaching the cluster: %w", err)
 	}
-	return &directory{watched, live}, nil
+	return &directory{watched, live, append(more, &corev1.ServiceAccount{}, &v1alpha1.PodIdentityAssociation{})}, nil
 }
 
-// bare keeps of a ServiceAccount what identities are made of; there are many.
+// bare keeps what identities and injection look at; there are many objects, and
+// pods hold more than this program should know.
 func bare(object any) (any, error) {
-	if a, ok := object.(*corev1.ServiceAccount); ok {
-		a.ObjectMeta = metav1.ObjectMeta{Namespace: a.Namespace, Name: a.Name, UID: a.UID, ResourceVersion: a.ResourceVersion, Annotations: a.Annotations}
-		a.Secrets, a.ImagePullSecrets = nil, nil
+	switch o := object.(type) {
+	case *corev1.ServiceAccount:
+		o.ObjectMeta = bareMeta(o.ObjectMeta)
+		o.Labels, o.Secrets, o.ImagePullSecrets = nil, nil, nil
+	case *corev1.Namespace:
+		o.ObjectMeta = bareMeta(o.ObjectMeta)
+		o.Annotations = nil
+	case *corev1.Pod:
+		o.ObjectMeta = bareMeta(o.ObjectMeta)
+		o.Status = corev1.PodStatus{Phase: o.Status.Phase}
+		for _, all := range [][]corev1.Container{o.Spec.Containers, o.Spec.InitContainers} {
+			for i, c := range all {
+				all[i] = corev1.Container{Name: c.Name, Ports: c.Ports, SecurityContext: c.SecurityContext, RestartPolicy: c.RestartPolicy}
+			}
+		}
+		o.Spec = corev1.PodSpec{
+			ServiceAccountName: o.Spec.ServiceAccountName, Containers: o.Spec.Containers, InitContainers: o.Spec.InitContainers,
+			Volumes: o.Spec.Volumes, HostNetwork: o.Spec.HostNetwork, OS: o.Spec.OS, NodeSelector: o.Spec.NodeSelector, SecurityContext: o.Spec.SecurityContext,
+		}
 	}
 	return object, nil
 }
 
+func bareMeta(m metav1.ObjectMeta) metav1.ObjectMeta {
+	return metav1.ObjectMeta{
+		Namespace: m.Namespace, Name: m.Name, UID: m.UID, ResourceVersion: m.ResourceVersion,
+		Labels: m.Labels, Annotations: m.Annotations, DeletionTimestamp: m.DeletionTimestamp,
+	}
+}
+
 // run watches until ctx ends.
 func (d *directory) run(ctx context.Context) error {
-	for _, kind := range []client.Object{&corev1.ServiceAccount{}, &v1alpha1.PodIdentityAssociation{}} {
+	for _, kind := range d.kinds {
 		if _, err := d.watched.GetInformer(ctx, kind, cache.BlockUntilSynced(false)); err != nil {
 			return fmt.Errorf("watching %T: %w", kind, err)
 		}
@@ -60,7 +82,7 @@ func (d *directory) run(ctx context.Context) error {
 // ready is nil once everything was listed.
 func (d *directory) ready(ctx context.Context) error {
 	if !d.watched.WaitForCacheSync(ctx) {
-		return errors.New("ServiceAccounts and PodIdentityAssociations are not listed yet")
+		return errors.New("what the cluster holds is not listed yet")
 	}
 	return nil
 }

@@ -14,11 +14,13 @@ import (
 	"daypass.dev/kube/identity"
 )
 
-// Events tell on a ServiceAccount why its pods are denied, once in a while: a
-// Deployment tries again and again, and its own events speak of pods only.
+// Events tell on a ServiceAccount why its pods are denied, and on a pod what it
+// lacks, once in a while: a Deployment tries again and again, and its own events
+// speak of pods only.
 type events struct {
 	ctx  context.Context
 	to   client.Client
+	by   string // program
 	log  *slog.Logger
 	now  func() time.Time
 	work chan struct{} // one place for each write under way
@@ -28,8 +30,8 @@ type events struct {
 }
 
 type told struct {
-	account types.UID
-	slug    string
+	about types.UID
+	slug  string
 }
 
 const (
@@ -37,25 +39,37 @@ const (
 	mostTold  = 10_000 // remembered
 )
 
-func newEvents(ctx context.Context, to client.Client, log *slog.Logger) *events {
-	return &events{ctx: ctx, to: to, log: log, now: time.Now, work: make(chan struct{}, 8), told: map[told]time.Time{}}
+func newEvents(ctx context.Context, by string, to client.Client, log *slog.Logger) *events {
+	return &events{ctx: ctx, to: to, by: by, log: log, now: time.Now, work: make(chan struct{}, 8), told: map[told]time.Time{}}
 }
 
-// refused returns at once; where there is too much to tell, some is left out.
+// refused tells on an account that its pods are denied.
 func (e *events) refused(account *corev1.ServiceAccount, why *identity.Refusal) {
-	if !e.due(told{account.UID, why.Slug}) {
+	e.tell(corev1.ObjectReference{
+		APIVersion: "v1", Kind: "ServiceAccount", Namespace: account.Namespace, Name: account.Name, UID: account.UID,
+	}, "IdentityRefused", "Deny", why)
+}
+
+// missed tells on a pod what it lacks.
+func (e *events) missed(pod *corev1.Pod, why *identity.Refusal) {
+	e.tell(corev1.ObjectReference{
+		APIVersion: "v1", Kind: "Pod", Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID,
+	}, "IdentityMissed", "Inject", why)
+}
+
+// tell returns at once; where there is too much to tell, some is left out.
+func (e *events) tell(about corev1.ObjectReference, reason, action string, why *identity.Refusal) {
+	if !e.due(told{about.UID, why.Slug}) {
 		return
 	}
 	now := metav1.NewTime(e.now())
 	event := &corev1.Event{
-		ObjectMeta: metav1.ObjectMeta{Namespace: account.Namespace, GenerateName: account.Name + "-"},
-		InvolvedObject: corev1.ObjectReference{
-			APIVersion: "v1", Kind: "ServiceAccount", Namespace: account.Namespace, Name: account.Name, UID: account.UID,
-		},
-		Type: corev1.EventTypeWarning, Reason: "IdentityRefused", Action: "Deny",
+		ObjectMeta:     metav1.ObjectMeta{Namespace: about.Namespace, GenerateName: about.Name + "-"},
+		InvolvedObject: about,
+		Type:           corev1.EventTypeWarning, Reason: reason, Action: action,
 		Message:             why.Detail + " (" + why.Slug + ")",
-		Source:              corev1.EventSource{Component: "daypass-webhook"},
-		ReportingController: "daypass.dev/webhook", ReportingInstance: "daypass-webhook",
+		Source:              corev1.EventSource{Component: "daypass-" + e.by},
+		ReportingController: "daypass.dev/" + e.by, ReportingInstance: "daypass-" + e.by,
 		FirstTimestamp: now, LastTimestamp: now, Count: 1,
 	}
 	if len(event.Message) > 1024 { // the API server's limit
@@ -64,6 +78,7 @@ func (e *events) refused(account *corev1.ServiceAccount, why *identity.Refusal) 
 	select {
 	case e.work <- struct{}{}:
 	default:
+		e.forget(told{about.UID, why.Slug})
 		return
 	}
 	go func() {
@@ -71,9 +86,16 @@ func (e *events) refused(account *corev1.ServiceAccount, why *identity.Refusal) 
 		ctx, cancel := context.WithTimeout(e.ctx, 5*time.Second)
 		defer cancel()
 		if err := e.to.Create(ctx, event); err != nil {
-			e.log.Warn("writing an event", "namespace", account.Namespace, "serviceAccount", account.Name, "error", err)
+			e.log.Warn("writing an event", "namespace", about.Namespace, "kind", about.Kind, "name", about.Name, "error", err)
 		}
 	}()
+}
+
+// forget lets what was not told be told at once.
+func (e *events) forget(what told) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.told, what)
 }
 
 // due remembers what was told when.

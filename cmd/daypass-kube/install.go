@@ -44,21 +44,62 @@ fails, and needs no restart.`,
 		cli.Setting{Flag: "rotate", Into: &f.rotate, Help: "make a new authority though the old one would last"},
 		cli.Setting{Flag: "kubeconfig", Arg: "FILE", Into: &f.kubeconfig, Help: kubeconfigHelp})
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		if f.namespace == "" {
-			return cli.Usagef("give --namespace (or DAYPASS_NAMESPACE)", "--namespace is missing")
-		}
-		config, err := connect(f.kubeconfig)
+		to, err := f.client()
 		if err != nil {
 			return err
-		}
-		to, err := client.New(config, client.Options{Scheme: scheme()})
-		if err != nil {
-			return fmt.Errorf("reaching the cluster: %w", err)
 		}
 		i := installer{to: to, registration: inject.Registration{Namespace: f.namespace, Service: f.service}, secret: f.secret, settle: settle}
 		return i.install(c.Context(), f.rotate, time.Now(), c.OutOrStdout())
 	}
 	return c
+}
+
+func uninstall() *cobra.Command {
+	f := &installFlags{secret: "daypass-webhook-authority"}
+	c := &cobra.Command{
+		Use:   "uninstall",
+		Short: "let the API server ask the webhook no more",
+		Long: `Uninstall deletes what webhook install has written. Run it before the webhook
+goes, else labelled pods wait for it for ever. Pods that run are left alone. It
+needs delete of this one Secret and of the mutatingwebhookconfiguration daypass.`,
+		Args: cobra.NoArgs,
+	}
+	cli.Bind(c,
+		cli.Setting{Flag: "namespace", Arg: "NAME", Into: &f.namespace, Help: "namespace of the webhook"},
+		cli.Setting{Flag: "secret", Arg: "NAME", Into: &f.secret, Help: "the Secret with its authority"},
+		cli.Setting{Flag: "kubeconfig", Arg: "FILE", Into: &f.kubeconfig, Help: kubeconfigHelp})
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		to, err := f.client()
+		if err != nil {
+			return err
+		}
+		for _, o := range []client.Object{
+			inject.Configuration(inject.Registration{Namespace: f.namespace}),
+			&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: f.namespace, Name: f.secret}},
+		} {
+			if err := to.Delete(c.Context(), o); client.IgnoreNotFound(err) != nil {
+				return fmt.Errorf("deleting %T %s: %w", o, o.GetName(), err)
+			}
+		}
+		return nil
+	}
+	return c
+}
+
+// client checks what both need.
+func (f *installFlags) client() (client.Client, error) {
+	if f.namespace == "" {
+		return nil, cli.Usagef("give --namespace (or DAYPASS_NAMESPACE)", "--namespace is missing")
+	}
+	config, err := connect(f.kubeconfig)
+	if err != nil {
+		return nil, err
+	}
+	to, err := client.New(config, client.Options{Scheme: scheme()})
+	if err != nil {
+		return nil, fmt.Errorf("reaching the cluster: %w", err)
+	}
+	return to, nil
 }
 
 const (

@@ -85,7 +85,7 @@ func (s shelf) Create(_ context.Context, o client.Object, _ ...client.CreateOpti
 
 func TestRefusalsAreToldOnceInAWhile(t *testing.T) {
 	s := shelf{got: make(chan *corev1.Event, 10)}
-	e := newEvents(t.Context(), s, slog.New(slog.DiscardHandler))
+	e := newEvents(t.Context(), "webhook", s, slog.New(slog.DiscardHandler))
 	now := time.Now()
 	e.now = func() time.Time { return now }
 	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", UID: "1"}}

@@ -49,7 +49,7 @@ podidentityassociations, and create of events.`,
 		{Flag: "log-format", Arg: "text|json", Into: &f.format, Help: "format of the log"},
 	}, f.settings.table()...)...)
 	c.RunE = func(c *cobra.Command, _ []string) error { return runWebhook(c.Context(), f, c.ErrOrStderr()) }
-	c.AddCommand(install())
+	c.AddCommand(install(), uninstall())
 	return c
 }
 
@@ -71,7 +71,7 @@ func runWebhook(ctx context.Context, f *webhookFlags, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	hook := &inject.Webhook{Settings: s, Directory: dir, Log: l, Refused: newEvents(ctx, dir.live, l).refused}
+	hook := &inject.Webhook{Settings: s, Directory: dir, Log: l, Refused: newEvents(ctx, "webhook", dir.live, l).refused}
 	certificates := &inject.Serving{File: f.authority, Log: l}
 
 	ctx, stop := context.WithCancelCause(ctx)
