@@ -37,7 +37,7 @@ func notInFiles() map[string]string {
 		"x509-clock": signing, "x509-serial": signing, "x509-signature": signing,
 		"session-body": parameters, "session-parameter": parameters, "session-arn": parameters, "session-duration": parameters,
 		"session-name": parameters, "session-properties": parameters, "profile-properties": parameters,
-		"anchor-region": exists, "anchor-unknown": exists, "anchor-disabled": exists, "anchor-type": exists,
+		"anchor-region": exists, "anchor-unknown": exists, "anchor-disabled": exists, "anchor-private-ca": exists,
 		"profile-unknown": exists, "role-not-found": exists, "session-policy-not-found": exists,
 		"crl-unreadable": lists, "crl-signature": lists, "ca-crl-sign": lists, "certificate-revoked": lists,
 		"packed-policy-too-large": "depends on how AWS packs policies and tags, which is not published",

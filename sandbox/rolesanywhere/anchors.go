@@ -5,7 +5,7 @@ import (
 	"daypass.dev/sandbox/world"
 )
 
-// The types of trust anchors; that of AWS Private CA is not built here.
+// The types of trust anchors.
 const (
 	typeBundle    = "CERTIFICATE_BUNDLE"
 	typePrivateCA = "AWS_ACM_PCA"
@@ -21,20 +21,46 @@ type sourceData struct {
 	PrivateCA    string `json:"acmPcaArn,omitempty"`
 }
 
-// check reads the bundle. A certificate in it may have expired.
-func (s *anchorSource) check() error {
-	switch {
-	case s == nil || s.Data == nil:
+// check reads the anchor's certificates. One of them may have expired. A
+// private CA must be of the caller's account and region.
+func (s *anchorSource) check(q *request) error {
+	if s == nil || s.Data == nil {
 		return faultf("anywhere-parameter", "source is missing")
-	case s.Type == typePrivateCA:
-		return faultf("anchor-type", "sourceType is %s", s.Type)
-	case s.Type != typeBundle:
+	}
+	if s.Type != typeBundle && s.Type != typePrivateCA {
 		return faultf("anywhere-parameter", "sourceType is %q", s.Type)
 	}
-	if _, f := parseBundle(s.Data.Certificates); f != nil {
+	q.World.RLock()
+	defer q.World.RUnlock()
+	a := &world.Anchor{ARN: q.arnOf(anchors().kind, "*"), Region: q.Region, Type: s.Type, Bundle: s.Data.Certificates, PrivateCA: s.Data.PrivateCA}
+	bundle, f := bundleOf(q.World, a)
+	if f != nil {
+		return f
+	}
+	if _, f := parseBundle(bundle); f != nil {
 		return f
 	}
 	return nil
+}
+
+// bundleOf are an anchor's certificates in PEM: its own, or its private CA's.
+// It needs the world's lock. What AWS does when the CA is disabled is not
+// documented; here it goes on to vouch for what it has issued.
+func bundleOf(w *world.World, a *world.Anchor) (string, *fault) {
+	if a.Type != typePrivateCA {
+		return a.Bundle, nil
+	}
+	of, _ := parseARN(a.ARN)
+	owner, ca := w.PrivateCA(a.PrivateCA)
+	switch {
+	case ca == nil || owner.ID != of.account || ca.Region != a.Region:
+		return "", faultf("anchor-private-ca", "account %s has no private CA %s in %s", of.account, a.PrivateCA, a.Region)
+	case ca.Certificate == "":
+		return "", faultf("anchor-private-ca", "%s waits for its certificate", ca.ARN)
+	case !ca.Removed.IsZero():
+		return "", faultf("anchor-private-ca", "%s was deleted", ca.ARN)
+	}
+	return ca.Certificate, nil
 }
 
 type anchorDetail struct {
@@ -102,7 +128,7 @@ func createAnchor(q *request) error {
 	if err := checkName(in.Name); err != nil {
 		return err
 	}
-	if err := in.Source.check(); err != nil {
+	if err := in.Source.check(q); err != nil {
 		return err
 	}
 	if len(in.Notifications) > 0 {
@@ -110,7 +136,7 @@ func createAnchor(q *request) error {
 	}
 	return anchors().add(q, &world.Anchor{
 		ID: id, ARN: arn, Region: q.Region, Name: in.Name,
-		Type: in.Source.Type, Bundle: in.Source.Data.Certificates,
+		Type: in.Source.Type, Bundle: in.Source.Data.Certificates, PrivateCA: in.Source.Data.PrivateCA,
 		Disabled: !in.Enabled, Created: q.Time, Updated: q.Time, Tags: tags,
 	}, nil)
 }
@@ -132,7 +158,7 @@ func updateAnchor(q *request) error {
 		}
 	}
 	if in.Source != nil {
-		if err := in.Source.check(); err != nil {
+		if err := in.Source.check(q); err != nil {
 			return err
 		}
 	}
@@ -141,7 +167,7 @@ func updateAnchor(q *request) error {
 			a.Name = *in.Name
 		}
 		if in.Source != nil {
-			a.Type, a.Bundle = in.Source.Type, in.Source.Data.Certificates
+			a.Type, a.Bundle, a.PrivateCA = in.Source.Type, in.Source.Data.Certificates, in.Source.Data.PrivateCA
 		}
 		a.Updated = q.Time
 		return nil

@@ -54,8 +54,8 @@ func checkCRL(data []byte, bundle string) error {
 	return nil
 }
 
-// bundleOf returns the certificates of one of the caller's anchors.
-func (q *request) bundleOf(text string) (string, error) {
+// anchorBundle returns the certificates of one of the caller's anchors.
+func (q *request) anchorBundle(text string) (string, error) {
 	q.World.RLock()
 	defer q.World.RUnlock()
 	asked, ok := parseARN(text)
@@ -66,10 +66,11 @@ func (q *request) bundleOf(text string) (string, error) {
 	if a == nil || a.ARN != text {
 		return "", missing(text)
 	}
-	if a.Type != typeBundle {
-		return "", faultf("anchor-type", "%s is of type %s", text, a.Type)
+	bundle, f := bundleOf(q.World, a)
+	if f != nil {
+		return "", f
 	}
-	return a.Bundle, nil
+	return bundle, nil
 }
 
 // crlRoom refuses a further list of an anchor that has as many as it may.
@@ -111,7 +112,7 @@ func importCRL(q *request) error {
 	if err != nil {
 		return err
 	}
-	bundle, err := q.bundleOf(in.Anchor)
+	bundle, err := q.anchorBundle(in.Anchor)
 	if err != nil {
 		return err
 	}
@@ -141,7 +142,7 @@ func updateCRL(q *request) error {
 		}
 	}
 	if in.Data != nil {
-		bundle, err := q.bundleOf(q.anchorOfCRL())
+		bundle, err := q.anchorBundle(q.anchorOfCRL())
 		if err != nil {
 			return err
 		}

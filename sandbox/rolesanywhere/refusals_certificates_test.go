@@ -160,7 +160,7 @@ func chainRows() map[string][]row {
 			}},
 		},
 		"anchor-disabled":    {{"disabled", func(s *stage) { s.anchor.Disabled = true }}},
-		"anchor-type":        {{"Private CA", func(s *stage) { s.anchor.Type = "AWS_ACM_PCA" }}},
+		"anchor-private-ca":  {{"none", func(s *stage) { s.anchor.Type = "AWS_ACM_PCA" }}, {"without a certificate", privateCA}, {"deleted", deletedCA}, {"elsewhere", foreignCA}},
 		"anchor-bundle":      {{"no PEM", func(s *stage) { s.anchor.Bundle = "hello" }}, {"a key", func(s *stage) { s.anchor.Bundle = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n" }}},
 		"anchor-bundle-size": {{"three", func(s *stage) { s.holds(s.ca.cert, s.ca.cert, s.ca.cert) }}},
 	}
@@ -231,4 +231,23 @@ func (s *stage) imports(data []byte) *world.CRL {
 	}
 	s.world.Account(account).CRLs[id] = list
 	return list
+}
+
+// privateCA makes the anchor one of a private CA that has no certificate yet.
+func privateCA(s *stage) {
+	ca := &world.PrivateCA{ID: "ca", ARN: "arn:aws:acm-pca:us-east-1:" + account + ":certificate-authority/ca", Region: "us-east-1"}
+	s.world.Account(account).PrivateCAs["ca"] = ca
+	s.anchor.Type, s.anchor.PrivateCA = "AWS_ACM_PCA", ca.ARN
+}
+
+func deletedCA(s *stage) {
+	privateCA(s)
+	ca := s.world.Account(account).PrivateCAs["ca"]
+	ca.Certificate, ca.Removed = pemOf(s.ca.cert), noon
+}
+
+func foreignCA(s *stage) {
+	privateCA(s)
+	ca := s.world.Account(account).PrivateCAs["ca"]
+	ca.Certificate, ca.Region = pemOf(s.ca.cert), "eu-west-1"
 }

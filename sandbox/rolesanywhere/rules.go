@@ -11,7 +11,7 @@ func Rules() []string {
 		// What was asked for.
 		"session-body", "session-parameter", "session-arn", "session-duration", "session-name", "session-properties",
 		// The trust anchor.
-		"anchor-region", "anchor-unknown", "anchor-disabled", "anchor-type", "anchor-bundle", "anchor-bundle-size",
+		"anchor-region", "anchor-unknown", "anchor-disabled", "anchor-private-ca", "anchor-bundle", "anchor-bundle-size",
 		// The leaf.
 		"leaf-is-anchor", "leaf-version", "leaf-ca", "leaf-key-usage", "leaf-signature-algorithm",
 		"leaf-subject-empty", "leaf-serial", "leaf-not-yet-valid", "leaf-expired",

@@ -40,6 +40,8 @@ func createSession(c *world.Call, w http.ResponseWriter, r *http.Request, body [
 // found are copies of what a request names; nil where there is no such thing.
 type found struct {
 	anchor  *world.Anchor
+	bundle  string // the anchor's certificates
+	missing *fault // why there is no bundle
 	profile *world.Profile
 	crls    []world.CRL // enabled ones of the anchor
 }
@@ -52,6 +54,7 @@ func find(c *world.Call, asked parameters) found {
 		if anchor := a.Anchors[asked.anchor.id]; anchor != nil && anchor.ARN == asked.anchor.text {
 			copied := *anchor
 			f.anchor = &copied
+			f.bundle, f.missing = bundleOf(c.World, anchor)
 		}
 		for _, list := range a.CRLs {
 			if list.AnchorARN == asked.anchor.text && !list.Disabled {
@@ -82,10 +85,10 @@ func trustFault(c *world.Call, who *caller, asked parameters, found found) *faul
 	if found.anchor.Disabled {
 		return faultf("anchor-disabled", "%s (%s) is disabled", found.anchor.ARN, found.anchor.Name)
 	}
-	if found.anchor.Type != typeBundle {
-		return faultf("anchor-type", "%s is of type %s", found.anchor.ARN, found.anchor.Type)
+	if found.missing != nil {
+		return found.missing
 	}
-	anchors, f := parseBundle(found.anchor.Bundle)
+	anchors, f := parseBundle(found.bundle)
 	if f != nil {
 		return f
 	}

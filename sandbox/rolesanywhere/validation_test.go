@@ -120,7 +120,7 @@ func TestValidation(t *testing.T) {
 		"no name":            {invalid, "ValidationException", anchor(func(in *rolesanywhere.CreateTrustAnchorInput) { in.Name = aws.String("") })},
 		"unknown type":       {invalid, "ValidationException", anchor(func(in *rolesanywhere.CreateTrustAnchorInput) { in.Source.SourceType = "SELF_SIGNED_REPOSITORY" })},
 		"no source":          {invalid, "ValidationException", anchor(func(in *rolesanywhere.CreateTrustAnchorInput) { in.Source = &types.Source{} })},
-		"Private CA": {"anchor-type", "NotImplemented", anchor(func(in *rolesanywhere.CreateTrustAnchorInput) {
+		"no private CA": {"anchor-private-ca", "ValidationException", anchor(func(in *rolesanywhere.CreateTrustAnchorInput) {
 			in.Source = &types.Source{SourceType: types.TrustAnchorTypeAwsAcmPca, SourceData: &types.SourceDataMemberAcmPcaArn{Value: "arn:aws:acm-pca:us-east-1:111122223333:certificate-authority/x"}}
 		})},
 		"notifications": {"operation-not-built", "NotImplemented", anchor(func(in *rolesanywhere.CreateTrustAnchorInput) {
