@@ -17,6 +17,7 @@ package daypass
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -115,6 +116,19 @@ func (e *Error) Error() string {
 		s += " (request " + e.RequestID + ")"
 	}
 	return s
+}
+
+// Advice returns the hint.
+func (e *Error) Advice() string { return e.Hint }
+
+// Advice is what the first error in err's chain that has a method Advice tells
+// to look at, in one line; empty if none knows anything.
+func Advice(err error) string {
+	var knows interface{ Advice() string }
+	if errors.As(err, &knows) {
+		return knows.Advice()
+	}
+	return ""
 }
 
 // Temporary reports whether the same call may succeed later without anything

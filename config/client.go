@@ -1,24 +1,27 @@
 package config
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"time"
 
+	"daypass.dev/exchange"
 	"daypass.dev/internal/cli"
 )
 
 // maxBundle bounds the CA bundle; Debian's whole list of public roots has 220 KB.
 const maxBundle = 4 << 20
 
-// client makes calls to AWS through HTTPS_PROXY, trusting the CA bundle alone
+// HTTPClient makes calls to AWS through HTTPS_PROXY, trusting the CA bundle alone
 // where one is given. Redirects and the time that one call may take are the
 // exchange's business; the timeouts here only end what is plainly stuck.
-func (s *Settings) client() (*http.Client, error) {
+func (s *Settings) HTTPClient() (*http.Client, error) {
 	roots, err := s.roots()
 	if err != nil {
 		return nil, err
@@ -28,7 +31,13 @@ func (s *Settings) client() (*http.Client, error) {
 		proxy = nil
 	}
 	return &http.Client{Transport: &http.Transport{
-		Proxy:                 proxy,
+		Proxy: proxy,
+		OnProxyConnectResponse: func(_ context.Context, proxy *url.URL, _ *http.Request, answer *http.Response) error {
+			if answer.StatusCode != http.StatusOK {
+				return &exchange.ProxyError{Proxy: proxy.Host, Status: answer.StatusCode}
+			}
+			return nil
+		},
 		DialContext:           (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
 		TLSClientConfig:       &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12, InsecureSkipVerify: s.Unverified},
 		TLSHandshakeTimeout:   10 * time.Second,

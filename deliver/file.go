@@ -228,6 +228,9 @@ func (e *FileError) Error() string {
 // Unwrap returns the cause.
 func (e *FileError) Unwrap() error { return e.Err }
 
+// Advice returns the hint.
+func (e *FileError) Advice() string { return e.Hint }
+
 func (f *File) fault(err error, hint string) error {
 	return &FileError{Path: f.Path, Err: err, Hint: hint}
 }

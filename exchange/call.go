@@ -69,7 +69,7 @@ func post(client *http.Client, r *http.Request, op string) (*answer, error) {
 		if ue := (*url.Error)(nil); errors.As(err, &ue) {
 			err = ue.Err // without the URL and its long query
 		}
-		return nil, fmt.Errorf("calling %s at %s: %w", op, r.URL.Host, err)
+		return nil, &ReachError{Op: op, Host: r.URL.Host, Err: err}
 	}
 	defer response.Body.Close()
 	a := &answer{op: op, status: response.StatusCode, header: response.Header}

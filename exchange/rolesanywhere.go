@@ -162,6 +162,9 @@ type InputError struct {
 
 func (e *InputError) Error() string { return e.Setting + ": " + e.Err.Error() }
 
+// Advice returns the hint.
+func (e *InputError) Advice() string { return e.Hint }
+
 // Unwrap returns the cause.
 func (e *InputError) Unwrap() error { return e.Err }
 

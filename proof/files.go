@@ -179,3 +179,6 @@ func (e *FileError) Error() string {
 
 // Unwrap returns the cause.
 func (e *FileError) Unwrap() error { return e.Err }
+
+// Advice returns the hint.
+func (e *FileError) Advice() string { return e.Hint }

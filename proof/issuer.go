@@ -57,6 +57,9 @@ func (e *IssuerError) Error() string { return "asking for " + e.Op + ": " + e.Er
 // Unwrap returns the cause.
 func (e *IssuerError) Unwrap() error { return e.Err }
 
+// Advice returns the hint.
+func (e *IssuerError) Advice() string { return e.Hint }
+
 // An InputError is a setting of a source of tokens that cannot be right.
 type InputError struct {
 	// Setting is the field, in words: "audience".
@@ -67,6 +70,9 @@ type InputError struct {
 }
 
 func (e *InputError) Error() string { return e.Setting + ": " + e.Err.Error() }
+
+// Advice returns the hint.
+func (e *InputError) Advice() string { return e.Hint }
 
 // Unwrap returns the cause.
 func (e *InputError) Unwrap() error { return e.Err }

@@ -85,6 +85,18 @@ func clients() []Reason {
 			Cause: "the endpoint cannot be reached, or whoever answers there has no certificate that this machine trusts",
 			Mend:  "let port 443 through to it, set HTTPS_PROXY, or name the roots of a proxy that opens connections with --ca-bundle",
 		}, {
+			Slug:  "live-proxy",
+			Cause: "the proxy on the way lets no connection to AWS's endpoint through",
+			Mend:  "have it let port 443 of AWS's host names through, or leave them out with NO_PROXY",
+		}, {
+			Slug:  "live-proxy-authentication",
+			Cause: "the proxy on the way wants to know who asks",
+			Mend:  "set HTTPS_PROXY as http://NAME:PASSWORD@HOST:PORT, with odd characters as %40; Basic is the one way to authenticate that daypass speaks",
+		}, {
+			Slug:  "live-expired",
+			Cause: "a certificate of whoever answers for AWS has expired or is not valid yet, or so it seems by this machine's clock",
+			Mend:  "check this machine's clock; where a proxy opens connections, or --ca-bundle (AWS_CA_BUNDLE) names roots, have the one that expired replaced",
+		}, {
 			Slug:  "live-clock",
 			Cause: "this machine's clock differs from AWS's by more than a minute",
 			Mend:  "run an NTP client; daypass bears with a wrong clock, other programs that sign requests do not",

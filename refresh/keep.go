@@ -2,7 +2,6 @@ package refresh
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"time"
@@ -41,14 +40,18 @@ func Keep(ctx context.Context, renew func(context.Context) (life time.Duration, 
 }
 
 func logKept(log *slog.Logger, err error, wait time.Duration) {
-	if log == nil {
-		return
+	if log != nil {
+		log.Warn("renewing", told(err, wait)...)
 	}
+}
+
+// told is what a log says of a failure.
+func told(err error, wait time.Duration) []any {
 	attrs := []any{"error", err.Error(), "again", wait.Round(time.Millisecond).String()}
-	if e := (*daypass.Error)(nil); errors.As(err, &e) && e.Hint != "" {
-		attrs = append(attrs, "hint", e.Hint)
+	if hint := daypass.Advice(err); hint != "" {
+		attrs = append(attrs, "hint", hint)
 	}
-	log.Warn("renewing", attrs...)
+	return attrs
 }
 
 // sleep ends when either clock says so, or with ctx. Timers stand still while

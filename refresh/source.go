@@ -25,7 +25,8 @@ import (
 // served until they have lived as long as their issuer said. How long that is
 // gets counted on the monotonic clock from before the call, so that setting
 // the wall clock does no harm; where the wall clock says that they should be
-// renewed or have expired, as after a suspend, they are renewed at once.
+// renewed or have expired, as after a suspend, they are renewed when somebody
+// asks for them, and within a minute where nobody does.
 type Source struct {
 	// From must answer with fresh credentials: a Disk, for one, may not.
 	From daypass.Source
@@ -66,7 +67,10 @@ type flight struct {
 }
 
 const (
-	floor       = time.Second
+	floor = time.Second
+	// look is how often the wall clock is looked at: timers stand still while
+	// the machine is suspended.
+	look        = time.Minute
 	callTimeout = time.Minute // From has shorter ones of its own
 )
 
@@ -200,7 +204,7 @@ func (s *Source) land(f *flight, begin time.Time, creds daypass.Credentials, err
 	if s.Log != nil {
 		s.Log.Info("credentials renewed", "accessKeyId", creds.AccessKeyID, "role", creds.RoleARN, "life", h.life.String())
 	}
-	s.wakeAfter(h.due.Sub(now))
+	s.wakeAfter(min(h.due.Sub(now), look))
 }
 
 // wakeAfter is called with mu held.
@@ -237,9 +241,11 @@ func (s *Source) wake() {
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := time.Now()
+	now, h := time.Now(), s.held.Load()
 	switch {
 	case s.closed || s.flight != nil:
+	case s.lastErr == nil && h != nil && h.fresh(now):
+		s.wakeAfter(min(h.due.Sub(now), look))
 	case changed || !now.Before(s.notBefore):
 		s.start(now)
 	default:
@@ -251,10 +257,7 @@ func (s *Source) logFailure(err error, wait time.Duration, now time.Time) {
 	if s.Log == nil {
 		return
 	}
-	attrs := []any{"error", err.Error(), "again", wait.Round(time.Millisecond).String()}
-	if e := (*daypass.Error)(nil); errors.As(err, &e) && e.Hint != "" {
-		attrs = append(attrs, "hint", e.Hint)
-	}
+	attrs := told(err, wait)
 	if h := s.held.Load(); h != nil && h.alive(now) {
 		s.Log.Warn("renewing credentials", append(attrs, "remaining", h.remaining(now).Round(time.Second).String())...)
 		return

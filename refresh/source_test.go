@@ -347,6 +347,21 @@ func TestWallClockAheadAsksAnew(t *testing.T) {
 	})
 }
 
+// A file that nobody asks for, as update's, is renewed soon after a suspend, too.
+func TestWallClockAheadIsSeenWithoutCallers(t *testing.T) {
+	up := &script{}
+	bubble(t, up, func(t *testing.T, s *Source) {
+		get(t, s)
+		time.Sleep(10 * time.Minute)
+		up.expectCalls(t, "before", 1)
+		ahead := *s.held.Load() // as after a suspend of 30 minutes
+		ahead.wallDue, ahead.wallEnd = ahead.wallDue.Add(-30*time.Minute), ahead.wallEnd.Add(-30*time.Minute)
+		s.held.Store(&ahead)
+		time.Sleep(look + time.Second)
+		up.expectCalls(t, "a minute after", 2)
+	})
+}
+
 func TestStatus(t *testing.T) {
 	up := &script{life: 15 * time.Minute}
 	bubble(t, up, func(t *testing.T, s *Source) {

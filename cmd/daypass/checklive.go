@@ -140,7 +140,11 @@ func (a attempt) connection(host string) pki.Finding {
 	case a.nameErr != nil:
 		return finding("live-connection", pki.Skip, host, "the name is not known")
 	case a.err != nil:
-		return finding("live-connection", pki.Fail, host, unwrapped(a.err).Error())
+		f := finding("live-connection", pki.Fail, host, unwrapped(a.err).Error())
+		if mend := (&exchange.ReachError{Err: a.err}).Advice(); mend != "" {
+			f.Mend = mend
+		}
+		return f
 	case a.protocol == nil:
 		return finding("live-connection", pki.Pass, host, "in clear, at "+a.address)
 	}

@@ -61,6 +61,7 @@ func TestScripts(t *testing.T) {
 					"jwt":       s.jwt,
 					"platform":  s.platform,
 					"renewed":   renewed,
+					"proxy":     s.proxy,
 					"asked":     s.asked,
 
 					"helpercode":  exitCode(helperName),

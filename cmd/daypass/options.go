@@ -73,23 +73,21 @@ func said(err error) error {
 		silent  *proof.IssuerError
 		refused *daypass.Error
 	)
+	code := cli.Failed
 	switch {
 	case err == nil || errors.As(err, &told):
 		return err
-	case errors.As(err, &input):
-		return &cli.Error{Err: err, Hint: input.Hint, Code: cli.Usage}
-	case errors.As(err, &source):
-		return &cli.Error{Err: err, Hint: source.Hint, Code: cli.Usage}
+	case errors.As(err, &input), errors.As(err, &source):
+		code = cli.Usage
 	case errors.As(err, &silent):
-		return &cli.Error{Err: err, Hint: silent.Hint, Code: cli.Failed}
 	case errors.As(err, &file):
-		return &cli.Error{Err: err, Hint: file.Hint, Code: cli.Usage}
+		code = cli.Usage
 	case errors.As(err, &refused):
-		code := cli.No
-		if refused.Temporary() {
-			code = cli.Failed
+		if !refused.Temporary() {
+			code = cli.No
 		}
-		return &cli.Error{Err: err, Hint: refused.Hint, Code: code}
+	default:
+		err = fmt.Errorf("asking AWS for credentials: %w", err)
 	}
-	return fmt.Errorf("asking AWS for credentials: %w", err)
+	return &cli.Error{Err: err, Hint: daypass.Advice(err), Code: code}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"daypass.dev"
 	"daypass.dev/config"
 	"daypass.dev/internal/atomicfile"
 	"daypass.dev/internal/cli"
@@ -113,10 +111,7 @@ func (k *tokenKeeper) run(ctx context.Context) error {
 		_, err := k.renew(ctx)
 		return said(err)
 	}
-	refresh.Keep(ctx, func(ctx context.Context) (time.Duration, error) {
-		life, err := k.renew(ctx)
-		return life, withHint(err)
-	}, k.log)
+	refresh.Keep(ctx, k.renew, k.log)
 	return nil
 }
 
@@ -160,13 +155,4 @@ func (k *tokenKeeper) renew(ctx context.Context) (time.Duration, error) {
 	}
 	k.log.Info("token renewed", "file", k.out, "issuer", t.Issuer, "subject", t.Subject, "expires", t.Expires.Format(time.RFC3339))
 	return life, nil
-}
-
-// withHint lets a log tell the hint of errors that Keep does not know.
-func withHint(err error) error {
-	told, refused := (*cli.Error)(nil), (*daypass.Error)(nil)
-	if errors.As(err, &refused) || !errors.As(said(err), &told) || told.Hint == "" {
-		return err
-	}
-	return fmt.Errorf("%w; %s", err, told.Hint)
 }

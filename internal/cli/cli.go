@@ -35,6 +35,9 @@ type Error struct {
 func (e *Error) Error() string { return e.Err.Error() }
 func (e *Error) Unwrap() error { return e.Err }
 
+// Advice returns the hint.
+func (e *Error) Advice() string { return e.Hint }
+
 // Usagef is wrong usage or input: exit code 2. An empty hint prints none.
 func Usagef(hint, format string, args ...any) error {
 	return &Error{Err: fmt.Errorf(format, args...), Hint: hint, Code: Usage}
