@@ -80,8 +80,6 @@ func keyManagement() []Reason {
 			"a parameter of the call is missing or not of the form that KMS takes", "correct the parameter that the message names"},
 		{"kms-other-account", "AccessDeniedException", "User: %s is not authorized to perform: %s on resource: %s",
 			"only callers of the key's own account may make this call", "use an identity of the key's account"},
-		{"kms-own-key", "AccessDeniedException", "User: %s is not authorized to perform: %s on resource: %s",
-			"the key is one of AWS's own, which nobody can change", "create a customer-managed key"},
 		{"kms-policy-malformed", "MalformedPolicyDocumentException", "",
 			"KMS does not take the text as a key policy", "correct the policy at the place that the detail names"},
 		{"kms-policy-lockout", "MalformedPolicyDocumentException", "The new key policy will not allow you to update the key policy in the future.",

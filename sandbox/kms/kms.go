@@ -97,8 +97,8 @@ func change(c *world.Call, k world.Key, alter func(*world.Key)) error {
 	return nil
 }
 
-// owned is find for operations that AWS does not let other accounts make, and
-// that its own keys do not take.
+// owned is find for operations that AWS does not let other accounts make. Its
+// own keys refuse them by their policies.
 func owned(c *world.Call, id, operation string) (world.Key, error) {
 	k, err := find(c, id, operation, nil)
 	if err != nil {
@@ -107,10 +107,6 @@ func owned(c *world.Call, id, operation string) (world.Key, error) {
 	if k.Account != c.Caller.Account {
 		return k, refuse("kms-other-account", "AccessDeniedException",
 			"User: "+c.Caller.ARN+" is not authorized to perform: kms:"+operation+" on resource: "+k.ARN, "this operation cannot be made from another account")
-	}
-	if k.Service != "" {
-		return k, refuse("kms-own-key", "AccessDeniedException",
-			"User: "+c.Caller.ARN+" is not authorized to perform: kms:"+operation+" on resource: "+k.ARN, "the key is AWS's own, of "+k.Service)
 	}
 	return k, nil
 }

@@ -17,7 +17,7 @@ const (
 )
 
 var (
-	parameterName = regexp.MustCompile(`^[a-zA-Z0-9_./-]{1,1011}$`)
+	parameterName = regexp.MustCompile(`^[a-zA-Z0-9_./-]+$`)
 	labelName     = regexp.MustCompile(`^[a-zA-Z0-9_.-]{1,100}$`)
 )
 
@@ -98,7 +98,7 @@ func putParameter(c *world.Call, in putIn) (any, error) {
 func (in putIn) check() error {
 	lower := strings.ToLower(strings.TrimPrefix(in.Name, "/"))
 	switch {
-	case !parameterName.MatchString(in.Name):
+	case !parameterName.MatchString(in.Name) || len(in.Name) > 1011:
 		return invalid("Parameter name: can't be prefixed with \"ssm\" (case-insensitive). If formed as a path, it can consist of sub-paths divided by slash symbol; each sub-path can be formed as a mix of letters, numbers and the following 3 symbols .-_")
 	case strings.HasPrefix(lower, "aws"):
 		return refuse("parameter-name", "AccessDeniedException", "No access to reserved parameter name: "+in.Name+".", "names after aws are AWS's own")
