@@ -17,7 +17,7 @@ func (s *Settings) Exchange(keys proof.KeySource, log *slog.Logger) (exchange.Ca
 	if err := s.Missing(); err != nil {
 		return nil, err
 	}
-	client, err := s.client()
+	client, err := s.HTTPClient()
 	if err != nil {
 		return nil, err
 	}

@@ -40,7 +40,7 @@ func (s *Settings) Chained(from exchange.Call) (exchange.Call, error) {
 		}
 		return from, nil
 	}
-	client, err := s.client()
+	client, err := s.HTTPClient()
 	if err != nil {
 		return nil, err
 	}

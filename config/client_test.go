@@ -7,7 +7,7 @@ import (
 
 func TestProxyAndVerificationAreLeftOutOnlyWhenTold(t *testing.T) {
 	for _, s := range []Settings{{}, {WithoutProxy: true}, {Unverified: true}} {
-		client, err := s.client()
+		client, err := s.HTTPClient()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -217,7 +217,7 @@ func TestCABundle(t *testing.T) {
 
 func TestCallsGoThroughTheProxy(t *testing.T) {
 	s := whole()
-	client, err := s.client()
+	client, err := s.HTTPClient()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -119,7 +119,7 @@ func (s *Settings) Tokens() (proof.TokenSource, error) {
 		}
 		return &proof.TokenFile{Path: file}, nil
 	}
-	client, err := s.client()
+	client, err := s.HTTPClient()
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +157,7 @@ func (s *Settings) WebIdentity(tokens proof.TokenSource) (*exchange.WebIdentity,
 	if err := s.missing(needed); err != nil {
 		return nil, err
 	}
-	client, err := s.client()
+	client, err := s.HTTPClient()
 	if err != nil {
 		return nil, err
 	}

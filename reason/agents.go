@@ -74,11 +74,6 @@ func agents() []Reason {
 			Mend:  "annotate it with daypass.dev/role-arn, or write a PodIdentityAssociation",
 		},
 		{
-			Slug:  "agent-node-credentials",
-			Cause: "method eks makes the call with the node's credentials, and the agent knows none",
-			Mend:  "run the agent with --node-credentials instance on EC2, or config elsewhere",
-		},
-		{
 			Slug:  "agent-no-signer",
 			Cause: "method roles-anywhere makes the call with a certificate, and this agent has no signer to ask",
 			Mend:  "run the signer (signer.enabled in the chart)",
@@ -87,6 +82,21 @@ func agents() []Reason {
 			Slug:  "agent-method",
 			Cause: "the method is one by which pods ask AWS themselves, so that the agent has nothing to give",
 			Mend:  "use method web-identity, roles-anywhere or eks, or the delivery that injection chooses",
+		},
+		{
+			Slug:  "agent-port",
+			Cause: "another program has port 80 of the agent's address, as one that listens on all addresses does",
+			Mend:  "let that program listen on addresses of its own; another agent of EKS must not run on the same nodes",
+		},
+		{
+			Slug:  "agent-address",
+			Cause: "the node cannot be given the agent's address",
+			Mend:  "let the agent run on the node's network as root with CAP_NET_ADMIN",
+		},
+		{
+			Slug:  "agent-filter",
+			Cause: "the packet filter cannot be written that keeps other machines away from the agent's address, and the agent does not serve without it",
+			Mend:  "load the kernel's module nf_tables, and let the agent have CAP_NET_ADMIN",
 		},
 	}
 }

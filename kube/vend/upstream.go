@@ -23,8 +23,7 @@ type Upstream struct {
 	Client *http.Client
 	// Duration of sessions, where the method lets choose; zero: an hour.
 	Duration time.Duration
-	// Node gives the credentials that method eks needs beside the pod's token;
-	// nil: that method is refused.
+	// Node gives the credentials that method eks needs beside the pod's token.
 	Node daypass.Source
 	// Certificates make those of ServiceAccounts for method roles-anywhere; nil:
 	// that method is refused.
@@ -35,12 +34,7 @@ type Upstream struct {
 func (v *Vendor) usable(c Caller, id identity.Identity) error {
 	needsToken := false
 	switch id.Method {
-	case v1alpha1.EKS:
-		needsToken = true
-		if v.Upstream.Node == nil {
-			return refuse("agent-node-credentials", "method eks shows AWS the node's credentials, and the agent has none")
-		}
-	case v1alpha1.WebIdentity:
+	case v1alpha1.EKS, v1alpha1.WebIdentity:
 		needsToken = true
 	case v1alpha1.RolesAnywhere:
 		if v.Upstream.Certificates == nil {
