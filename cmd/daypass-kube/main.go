@@ -16,6 +16,8 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	registration "k8s.io/api/admissionregistration/v1"
+	apps "k8s.io/api/apps/v1"
+	certificates "k8s.io/api/certificates/v1"
 
 	"daypass.dev/internal/cli"
 	"daypass.dev/kube/api/v1alpha1"
@@ -30,14 +32,16 @@ func root() *cobra.Command {
 		Long: `Daypass-kube runs in a cluster. Each of its commands is a program of its own,
 with a ServiceAccount and rights of its own.`,
 	}
-	c.AddCommand(webhook(), detector(), signer())
+	c.AddCommand(webhook(), detector(), signer(), node())
 	return c
 }
 
 // scheme knows the objects that these programs read and write.
 func scheme() *runtime.Scheme {
 	s := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, registration.AddToScheme, v1alpha1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{
+		corev1.AddToScheme, registration.AddToScheme, v1alpha1.AddToScheme, apps.AddToScheme, certificates.AddToScheme,
+	} {
 		utilruntime.Must(add(s)) // of our own tables: the first test would find it
 	}
 	return s

@@ -27,8 +27,9 @@ type Agent struct {
 	Tokens *vend.Tokens
 	Vendor *vend.Vendor
 	// Refused is told of each request of a known pod that is refused, by the
-	// agent or by AWS; nil: nobody is. It must return at once.
-	Refused func(pod vend.Caller, slug, why string)
+	// agent or by AWS, whose code is in the place of a slug then; nil: nobody is.
+	// It must return at once.
+	Refused func(pod vend.Caller, why *identity.Refusal)
 	// Audit is told of every answer that holds credentials: who got which. Nil:
 	// silent.
 	Audit *slog.Logger
@@ -91,7 +92,7 @@ func (a *Agent) said(pod *vend.Caller, err error) error {
 	switch {
 	case errors.As(err, &why):
 		if pod != nil && a.Refused != nil && why.Slug != "pod-other-address" { // that one's own pod has done nothing
-			a.Refused(*pod, why.Slug, why.Detail+mend(why.Slug))
+			a.Refused(*pod, why)
 		}
 		if a.Log != nil {
 			a.Log.Warn("refused a pod", append(who(pod), "reason", why.Slug, "why", why.Detail)...)
@@ -104,7 +105,7 @@ func (a *Agent) said(pod *vend.Caller, err error) error {
 		if aws.Hint != "" {
 			text += ": " + aws.Hint
 		}
-		a.Refused(*pod, aws.Code, text)
+		a.Refused(*pod, &identity.Refusal{Slug: aws.Code, Detail: text})
 	}
 	return err
 }

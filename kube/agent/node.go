@@ -1,0 +1,84 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	certificates "k8s.io/api/certificates/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// Taint keeps pods away from a new node until its agent is ready. It is put on
+// nodes by whoever makes them.
+const Taint = "daypass.dev/agent-not-ready"
+
+// Untaint takes the taint from a node, if it is there.
+func Untaint(ctx context.Context, to client.Client, node string) error {
+	n := &corev1.Node{}
+	if err := to.Get(ctx, client.ObjectKey{Name: node}, n); err != nil {
+		return fmt.Errorf("reading node %s: %w", node, err)
+	}
+	for i, t := range n.Spec.Taints {
+		if t.Key != Taint {
+			continue
+		}
+		at := fmt.Sprintf("/spec/taints/%d", i)
+		patch, err := json.Marshal([]map[string]string{{"op": "test", "path": at + "/key", "value": Taint}, {"op": "remove", "path": at}})
+		if err != nil {
+			return err
+		}
+		if err := to.Patch(ctx, n, client.RawPatch(types.JSONPatchType, patch)); err != nil {
+			return fmt.Errorf("taking taint %s from node %s: %w", Taint, node, err)
+		}
+	}
+	return nil
+}
+
+// signerName and usages are those of the signer's contract with agents.
+const signerName = "daypass.dev/workload"
+
+// signed is how often a request is looked after.
+const signed = 200 * time.Millisecond
+
+// Sign has the cluster's signer sign a request, PEM PKCS#10: a
+// vend.Certificates' Sign. It takes the rights to create and get
+// certificatesigningrequests, and to speak with a token that is bound to the
+// agent's own pod.
+func Sign(to client.Client) func(ctx context.Context, request []byte) ([]byte, error) {
+	return func(ctx context.Context, request []byte) ([]byte, error) {
+		csr := &certificates.CertificateSigningRequest{
+			ObjectMeta: metav1.ObjectMeta{GenerateName: "daypass-"},
+			Spec: certificates.CertificateSigningRequestSpec{
+				Request: request, SignerName: signerName,
+				Usages: []certificates.KeyUsage{certificates.UsageDigitalSignature, certificates.UsageClientAuth},
+			},
+		}
+		if err := to.Create(ctx, csr); err != nil {
+			return nil, err
+		}
+		for {
+			if len(csr.Status.Certificate) > 0 {
+				return csr.Status.Certificate, nil
+			}
+			for _, c := range csr.Status.Conditions {
+				if c.Type == certificates.CertificateDenied || c.Type == certificates.CertificateFailed {
+					return nil, fmt.Errorf("the signer refuses %s: %s", csr.Name, c.Message)
+				}
+			}
+			select {
+			case <-ctx.Done():
+				return nil, errors.Join(fmt.Errorf("the signer has not answered %s", csr.Name), context.Cause(ctx))
+			case <-time.After(signed):
+			}
+			if err := to.Get(ctx, client.ObjectKeyFromObject(csr), csr); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
