@@ -40,8 +40,8 @@ when they were made, or their ServiceAccount had no role yet. It also writes the
 status of PodIdentityAssociations. Give it the webhook's settings.
 
 It changes no pod, and it does not depend on the webhook. It needs list and watch
-of pods, namespaces, serviceaccounts and podidentityassociations, get of
-serviceaccounts, patch of podidentityassociations/status, and create of events.`,
+of pods, namespaces, serviceaccounts and podidentityassociations, patch of
+podidentityassociations/status, and create of events.`,
 		Args: cobra.NoArgs,
 	}
 	cli.Bind(c, append([]cli.Setting{

@@ -48,7 +48,9 @@ func (d *detective) status(a *v1alpha1.PodIdentityAssociation, all []v1alpha1.Po
 	}
 	slug := ""
 	if why != nil {
-		slug = why.Slug
+		if slug = why.Slug; slug == "method-unset" || slug == "method-unknown" {
+			method = "" // its definition takes no other than there are
+		}
 		condition.Status, condition.Reason, condition.Message = metav1.ConditionFalse, "Refused", why.Detail
 		if row, ok := reason.Lookup(slug); ok {
 			condition.Message += ": " + row.Mend
@@ -62,8 +64,8 @@ func (d *detective) status(a *v1alpha1.PodIdentityAssociation, all []v1alpha1.Po
 	}
 	fields := map[string]any{"observedGeneration": a.Generation, "method": method, "reason": slug, "conditions": conditions}
 	for _, name := range []string{"method", "reason"} {
-		if fmt.Sprint(fields[name]) == "" || name == "method" && why != nil && slug == "method-unknown" {
-			fields[name] = nil // which the kind's definition refuses as a value
+		if fmt.Sprint(fields[name]) == "" {
+			fields[name] = nil // takes it out
 		}
 	}
 	return json.Marshal(map[string]any{"status": fields})

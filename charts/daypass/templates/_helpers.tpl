@@ -102,6 +102,26 @@ livenessProbe: {httpGet: {path: /healthz, port: 9912}, periodSeconds: 10, failur
 {{- end }}
 {{- end }}
 
+{{/* Variables of what pods are given. */}}
+{{- define "daypass.injectionVariables" -}}
+{{- $signer := "" -}}
+{{- with .root.Values.webhook.certificates -}}
+{{- $signer = .signer | default (ternary "daypass.dev/workload" "" (and $.root.Values.signer.enabled (empty .issuer.name) (empty .secret))) -}}
+{{- end -}}
+- {name: DAYPASS_IMAGE, value: {{ include "daypass.podImage" . | quote }}}
+{{- with .root.Values.webhook }}
+- {name: DAYPASS_TOKEN_LIFE, value: {{ .tokenLifeSeconds | int64 | quote }}}
+- {name: DAYPASS_REGIONAL_STS, value: {{ .regionalSTS | quote }}}
+- {name: DAYPASS_AGENT, value: {{ $.root.Values.node.enabled | quote }}}
+- {name: DAYPASS_AGENT_IPV6, value: {{ .agentIPv6 | quote }}}
+{{- include "daypass.variable" (dict "name" "DAYPASS_CERTIFICATE_SIGNER" "value" $signer) }}
+{{- include "daypass.variable" (dict "name" "DAYPASS_CERTIFICATE_ISSUER" "value" .certificates.issuer.name) }}
+{{- include "daypass.variable" (dict "name" "DAYPASS_CERTIFICATE_ISSUER_KIND" "value" .certificates.issuer.kind) }}
+{{- include "daypass.variable" (dict "name" "DAYPASS_CERTIFICATE_ISSUER_GROUP" "value" .certificates.issuer.group) }}
+{{- include "daypass.variable" (dict "name" "DAYPASS_CERTIFICATE_SECRET" "value" .certificates.secret) }}
+{{- end }}
+{{- end }}
+
 {{/* What stands beside each Deployment: a ServiceAccount, and of more than one
 replica one may go at a time. */}}
 {{- define "daypass.beside" -}}
