@@ -95,18 +95,12 @@ type Profile struct {
 // A Mapping names the specifiers of one field of certificates.
 type Mapping struct {
 	Field string `json:"certificateField"`
-	Rules []struct {
-		Specifier string `json:"specifier"`
-	} `json:"mappingRules"`
+	Rules []Rule `json:"mappingRules"`
 }
 
-// Map adds a specifier of a certificate's field.
-func (p *Profile) Map(field, specifier string) {
-	m := Mapping{Field: field}
-	m.Rules = append(m.Rules, struct {
-		Specifier string `json:"specifier"`
-	}{specifier})
-	p.Mappings = append(p.Mappings, m)
+// A Rule is one specifier, as "CN", "URI" or "*".
+type Rule struct {
+	Specifier string `json:"specifier"`
 }
 
 // ParseProfile reads what aws rolesanywhere get-profile prints.
@@ -125,6 +119,9 @@ func (p *Profile) mappings() map[string][]string {
 	}
 	all := map[string][]string{}
 	for _, m := range p.Mappings {
+		if all[m.Field] == nil {
+			all[m.Field] = []string{} // a field without specifiers yields no tags
+		}
 		for _, r := range m.Rules {
 			all[m.Field] = append(all[m.Field], r.Specifier)
 		}

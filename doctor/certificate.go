@@ -30,6 +30,9 @@ func (d *diagnosis) certificate() {
 	e := *d.Certificate
 	if e.Anchors == nil && d.Anchor != nil {
 		e.Anchors = d.Anchor.Certificates
+		if d.Anchor.Bundle != "" {
+			e.Bundle = []byte(d.Anchor.Bundle)
+		}
 	}
 	findings := pki.Check(e, d.Now)
 	rank := func(f pki.Finding) int {

@@ -193,8 +193,23 @@ func (d *diagnosis) conclude() {
 		d.Cause = first
 	default:
 		d.fromWords(said)
+		d.suspect()
 	}
 	d.Healthy = d.Cause == nil
+}
+
+// suspect takes for the cause a rule that AWS does not state and the certificate
+// breaks, where AWS refused and says no more.
+func (d *diagnosis) suspect() {
+	if d.Cause == nil || d.Cause.Reason != "" {
+		return
+	}
+	for i := range d.Checks {
+		if c := &d.Checks[i]; c.Verdict == Warn && c.Step == StepCertificate && slices.Contains(certificateOrder[:], c.Reason) {
+			d.Cause, d.Candidates = c, nil
+			return
+		}
+	}
 }
 
 // recorded takes the cause that the sandbox's record names: a check that found

@@ -81,7 +81,8 @@ func (d *diagnosis) role() {
 		d.fail("duration-over-role", fmt.Sprintf("a session of %v is asked for, the role allows %v", s.Duration, r.MaxSession))
 		return
 	}
-	if age := d.Now.Sub(r.Created); !r.Created.IsZero() && age >= 0 && age < time.Minute {
+	refused := d.Answer != nil && !d.Answer.OK
+	if age := d.Now.Sub(r.Created); refused && !r.Created.IsZero() && age >= 0 && age < time.Minute {
 		d.warn("iam-propagation", fmt.Sprintf("the role is %d seconds old", age/time.Second))
 	}
 	if r.ARN != "" {

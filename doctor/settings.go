@@ -28,9 +28,9 @@ var arnForms = map[string]*regexp.Regexp{
 }
 
 func (d *diagnosis) settings() {
-	d.problems(StepSettings)
 	s := d.Settings
 	if s == nil {
+		d.problems(StepSettings)
 		return
 	}
 	sound := true
@@ -57,6 +57,7 @@ func (d *diagnosis) settings() {
 		d.fail("session-name", fmt.Sprintf("%.80q is asked for", s.SessionName))
 	}
 	d.environment(s.Environment)
+	d.problems(StepSettings)
 	if len(d.Checks) == 0 || d.Checks[len(d.Checks)-1].Step != StepSettings {
 		d.pass("they agree with each other")
 	}

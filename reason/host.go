@@ -9,6 +9,10 @@ func host() []Reason {
 			Cause: "the workload is not told all that it needs: certificate or token, role, trust anchor, profile",
 			Mend:  "give what is missing as a flag or as its DAYPASS_ variable; in ~/.aws/config a credential_process is one line",
 		}, {
+			Slug:  "settings-malformed",
+			Cause: "a setting of the workload is not of the form that it must have, or does not agree with another",
+			Mend:  "correct the setting that the evidence names",
+		}, {
 			Slug:  "proof-missing",
 			Cause: "a file of the certificate, key, chain or token is not there, or its text was given where its path belongs",
 			Mend:  "name the file by its path, and see that whatever writes it runs",

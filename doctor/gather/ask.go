@@ -23,7 +23,7 @@ func (c *Case) ask(ctx context.Context, e *doctor.Evidence, bears bool) {
 	}
 	call, url, client, err := c.call(bears)
 	if err != nil {
-		e.Problems = append(e.Problems, problem(doctor.StepSettings, "settings-missing", err))
+		e.Problems = append(e.Problems, problem(doctor.StepSettings, "settings-malformed", err))
 		return
 	}
 	way, date := look(ctx, client, url)

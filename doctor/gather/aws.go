@@ -159,7 +159,10 @@ func (c *Case) crls(ctx context.Context, client *rolesanywhere.Client, anchor, a
 
 func (c *Case) profile(ctx context.Context, client *rolesanywhere.Client, arn, account string) *doctor.Profile {
 	p := &doctor.Profile{ARN: arn, Look: doctor.Look{Unseen: foreign(arn, account)}}
-	if p.Unseen != "" || field(arn, 3) != client.Options().Region {
+	if region := client.Options().Region; p.Unseen == "" && field(arn, 3) != region {
+		p.Unseen = "it is not in " + region
+	}
+	if p.Unseen != "" {
 		return p
 	}
 	got, err := client.GetProfile(ctx, &rolesanywhere.GetProfileInput{ProfileId: aws.String(id(arn))})
@@ -172,9 +175,11 @@ func (c *Case) profile(ctx context.Context, client *rolesanywhere.Client, arn, a
 	p.Seconds, p.AcceptSessionName = int(aws.ToInt32(in.DurationSeconds)), aws.ToBool(in.AcceptRoleSessionName)
 	p.RequireInstanceProperties = aws.ToBool(in.RequireInstanceProperties)
 	for _, m := range in.AttributeMappings {
+		mapping := doctor.Mapping{Field: string(m.CertificateField)}
 		for _, r := range m.MappingRules {
-			p.Map(string(m.CertificateField), aws.ToString(r.Specifier))
+			mapping.Rules = append(mapping.Rules, doctor.Rule{Specifier: aws.ToString(r.Specifier)})
 		}
+		p.Mappings = append(p.Mappings, mapping)
 	}
 	return p
 }

@@ -1,0 +1,257 @@
+package doctor
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"daypass.dev/config"
+	"daypass.dev/doctor"
+	"daypass.dev/doctor/gather"
+	"daypass.dev/sandbox/sandboxtest"
+	"daypass.dev/sandbox/world"
+	"daypass.dev/setup"
+)
+
+const (
+	issuerURL = "https://oidc.example.com/id/1"
+	webWorld  = `
+accounts:
+  "111122223333":
+    oidcProviders:
+      - {url: https://oidc.example.com/id/1, clientIds: [sts.amazonaws.com]}
+    roles:
+      reader:
+        trust: {Version: 2012-10-17, Statement: [{Effect: Allow, Principal: {Service: ec2.amazonaws.com}, Action: "sts:AssumeRole"}]}
+        policies:
+          read: {Version: 2012-10-17, Statement: {Effect: Allow, Action: "s3:GetObject", Resource: "arn:aws:s3:::reports/*"}}
+`
+)
+
+// A web is a scene whose workload has a token of an issuer, until one thing is
+// spoiled.
+type web struct {
+	*scene
+	key            *rsa.PrivateKey
+	header, claims map[string]any
+	provider       string // its URL
+	keys           int
+	kid            string
+	// The issuer's documents; paths that are not there answer 404.
+	pages map[string]string
+}
+
+// aside sends requests for the issuer's host to the issuer of the test.
+type aside struct{ to *url.URL }
+
+func (a aside) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.URL.Scheme, r.URL.Host = a.to.Scheme, a.to.Host
+	r.URL.Path = strings.TrimPrefix(r.URL.Path, "/id/1")
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+func newWeb(t *testing.T) *web {
+	t.Helper()
+	s := &scene{TB: t, dir: t.TempDir(), box: sandboxtest.Start(t, webWorld)}
+	w := &web{scene: s, pages: map[string]string{}}
+	var err error
+	if w.key, err = rsa.GenerateKey(rand.Reader, 2048); err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		page, ok := w.pages[r.URL.Path]
+		if !ok {
+			http.NotFound(out, r)
+			return
+		}
+		_, _ = out.Write([]byte(page))
+	}))
+	t.Cleanup(server.Close)
+	at, _ := url.Parse(server.URL)
+	s.box.World.SetIssuer(issuerURL, world.Issuer{URL: server.URL})
+	settings := config.Defaults()
+	settings.WebIdentityTokenFile, settings.RoleARN, settings.Region = s.file("token"), roleARN, "us-east-1"
+	settings.Endpoint, settings.CABundle, settings.WithoutProxy = s.box.URL, s.box.CAFile, true
+	operator := s.box.Config()
+	s.kase = &gather.Case{Settings: &settings, Operator: &operator, Ask: true, Client: &http.Client{Transport: aside{at}}}
+	w.sound()
+	return w
+}
+
+// sound is a token that keeps the rules, an issuer that lists its key, and the
+// narrowest trust policy.
+func (w *web) sound() {
+	w.Helper()
+	now := time.Now().Unix()
+	w.keys++
+	w.kid = fmt.Sprint("key-", w.keys) // AWS remembers for a while what it read of a key
+	w.header = map[string]any{"alg": "RS256", "kid": w.kid, "typ": "JWT"}
+	w.claims = map[string]any{"iss": issuerURL, "sub": "system:serviceaccount:shop:web", "aud": []string{"sts.amazonaws.com"}, "iat": now - 10, "exp": now + 3600}
+	w.publish(nil)
+	w.token()
+	w.inAccount(func(a *world.Account) {
+		for _, p := range a.OIDCProviders {
+			p.ClientIDs = []string{"sts.amazonaws.com"}
+		}
+	})
+	text, err := setup.TrustPolicy(setup.Token{
+		ProviderARN: setup.ProviderARN("aws", account, issuerURL), Subject: "system:serviceaccount:shop:web", Audience: "sts.amazonaws.com",
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.trust(string(text))
+}
+
+// publish lists the issuer's key, with one change.
+func (w *web) publish(change func(map[string]any)) {
+	jwk := map[string]any{
+		"kty": "RSA", "kid": w.kid, "use": "sig", "alg": "RS256",
+		"n": base64.RawURLEncoding.EncodeToString(w.key.N.Bytes()), "e": base64.RawURLEncoding.EncodeToString(big.NewInt(int64(w.key.E)).Bytes()),
+	}
+	if change != nil {
+		change(jwk)
+	}
+	w.pages["/.well-known/openid-configuration"] = text(map[string]any{"issuer": issuerURL, "jwks_uri": issuerURL + "/keys"})
+	w.pages["/keys"] = text(map[string]any{"keys": []any{jwk}})
+	w.box.World.SetIssuer(issuerURL, w.where()) // forgets what was fetched
+}
+
+func (w *web) where() world.Issuer {
+	at, _ := w.box.World.Issuer(issuerURL)
+	return at
+}
+
+func text(v any) string { b, _ := json.Marshal(v); return string(b) }
+
+// token writes the token of header and claims.
+func (w *web) token() {
+	w.Helper()
+	part := base64.RawURLEncoding.EncodeToString
+	signed := part([]byte(text(w.header))) + "." + part([]byte(text(w.claims)))
+	sum := sha256.Sum256([]byte(signed))
+	signature, err := rsa.SignPKCS1v15(rand.Reader, w.key, crypto.SHA256, sum[:])
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.write("token", []byte(signed+"."+part(signature)))
+}
+
+func webRows() []struct {
+	row
+	spoil func(*web)
+	mend  func(*web)
+} {
+	type rows = []struct {
+		row
+		spoil func(*web)
+		mend  func(*web)
+	}
+	claim := func(name string, value any) func(*web) {
+		return func(w *web) {
+			if w.claims[name] = value; value == nil {
+				delete(w.claims, name)
+			}
+			w.token()
+		}
+	}
+	header := func(name string, value any) func(*web) {
+		return func(w *web) { w.header[name] = value; w.token() }
+	}
+	now := time.Now().Unix()
+	return rows{
+		{row: row{slug: "token-not-jwt", record: "-"}, spoil: func(w *web) { w.write("token", []byte("ya29.access-token")) }},
+		{row: row{slug: "token-encrypted", record: "-"}, spoil: func(w *web) { w.write("token", []byte("a.b.c.d.e")) }},
+		{row: row{slug: "token-critical-header"}, spoil: header("crit", []string{"exp"})},
+		{row: row{slug: "token-algorithm"}, spoil: header("alg", "PS256")},
+		{row: row{slug: "token-claim-missing"}, spoil: claim("iat", nil)},
+		{row: row{slug: "token-timestamp"}, spoil: claim("iat", float64(now)+0.5)},
+		{row: row{slug: "token-issued-in-future"}, spoil: claim("iat", now+3000)},
+		{row: row{slug: "token-not-yet-valid"}, spoil: claim("nbf", now+3000)},
+		{row: row{slug: "token-expired"}, spoil: claim("exp", now-3000)},
+		{row: row{slug: "token-audience-empty"}, spoil: claim("aud", []string{})},
+		{row: row{slug: "token-audiences"}, spoil: claim("aud", []string{"sts.amazonaws.com", "other"})},
+		{row: row{slug: "token-audience"}, spoil: claim("aud", "other")},
+		{row: row{slug: "token-source-identity"}, spoil: claim("https://aws.amazon.com/source_identity", "a")},
+		{row: row{slug: "token-tags"}, spoil: claim("https://aws.amazon.com/tags", map[string]any{"principal_tags": map[string]any{"Team": "red"}})},
+		{row: row{slug: "token-transitive-tags"}, spoil: claim("https://aws.amazon.com/tags", map[string]any{"principal_tags": map[string]any{}, "transitive_tag_keys": []string{"Team"}})},
+		{row: row{slug: "token-roles-format"}, spoil: claim("https://aws.amazon.com/roles", 7)},
+		{row: row{slug: "token-roles-none"}, spoil: claim("https://aws.amazon.com/roles", []string{"reader"})},
+		{row: row{slug: "token-role"}, spoil: claim("https://aws.amazon.com/roles", []string{roleARN + "s"})},
+		{row: row{slug: "token-key-unknown"}, spoil: header("kid", "other")},
+		{row: row{slug: "token-key-type"}, spoil: header("alg", "ES256")},
+		{row: row{slug: "token-key-ops"}, spoil: func(w *web) { w.publish(func(k map[string]any) { k["key_ops"] = []string{"verify"} }) }},
+		{row: row{slug: "token-key-unusable"}, spoil: func(w *web) { w.publish(func(k map[string]any) { delete(k, "n") }) }},
+		{row: row{slug: "token-signature"}, spoil: func(w *web) {
+			own := w.key
+			w.key, _ = rsa.GenerateKey(rand.Reader, 2048)
+			w.publish(nil)
+			w.key = own
+		}},
+		{row: row{slug: "issuer-status"}, spoil: func(w *web) { delete(w.pages, "/.well-known/openid-configuration") }},
+		{row: row{slug: "issuer-discovery"}, spoil: func(w *web) { w.pages["/.well-known/openid-configuration"] = text(map[string]any{"issuer": issuerURL}) }},
+		{row: row{slug: "issuer-mismatch"}, spoil: func(w *web) {
+			w.pages["/.well-known/openid-configuration"] = text(map[string]any{"issuer": issuerURL + "/", "jwks_uri": issuerURL + "/keys"})
+		}},
+		{row: row{slug: "issuer-keys"}, spoil: func(w *web) { w.pages["/keys"] = "[]" }},
+		{row: row{slug: "provider-missing"}, spoil: func(w *web) {
+			w.inAccount(func(a *world.Account) {
+				for arn := range a.OIDCProviders {
+					w.provider = a.OIDCProviders[arn].URL
+					delete(a.OIDCProviders, arn)
+				}
+			})
+		}, mend: func(w *web) {
+			w.inAccount(func(a *world.Account) { a.AddOIDCProvider(w.provider).ClientIDs = []string{"sts.amazonaws.com"} })
+		}},
+		{row: row{slug: "policy-condition"}, spoil: claim("sub", "system:serviceaccount:shop:other")},
+		{row: row{slug: "role-not-found"}, spoil: func(w *web) { w.kase.Settings.RoleARN = roleARN + "s" },
+			mend: func(w *web) { w.kase.Settings.RoleARN = roleARN }},
+		{row: row{slug: "duration-over-role"}, spoil: func(w *web) { w.kase.Settings.SessionDuration = 2 * time.Hour },
+			mend: func(w *web) { w.kase.Settings.SessionDuration = time.Hour }},
+		{row: row{slug: "proof-missing", record: "-"}, spoil: func(w *web) { _ = os.Remove(w.file("token")) }},
+	}
+}
+
+func TestWebIdentity(t *testing.T) {
+	rows := webRows()
+	if len(rows) < 25 {
+		t.Fatalf("%d rows", len(rows))
+	}
+	for _, r := range rows {
+		t.Run(r.slug+"/"+r.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWeb(t)
+			r.row.spoil = func(*scene) { r.spoil(w) }
+			r.row.mend = func(*scene) {
+				if r.mend == nil {
+					w.sound()
+					return
+				}
+				r.mend(w)
+			}
+			r.row.run(t, w.scene)
+		})
+	}
+}
+
+func TestAHealthyTokenIsLeftAlone(t *testing.T) {
+	w := newWeb(t)
+	w.kase.Request = &doctor.Request{Action: "s3:GetObject", Resource: "arn:aws:s3:::reports/q3"}
+	healthy(t, w.diagnose())
+	w.kase.Ask = false
+	healthy(t, w.diagnose())
+}
