@@ -3,10 +3,8 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -49,6 +47,7 @@ stay while the agent is restarted. They go when its DaemonSet is deleted.`,
 	}
 	cli.Bind(c, f.table()...)
 	c.RunE = func(c *cobra.Command, _ []string) error { return runNode(c.Context(), f, c.ErrOrStderr()) }
+	c.AddCommand(nodeReady())
 	return c
 }
 
@@ -87,17 +86,15 @@ func runNode(ctx context.Context, f *nodeFlags, stderr io.Writer) error {
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", n.metrics.Handler())
 	mux.Handle("/", &deliver.Health{Ready: func(ctx context.Context) error { return errors.Join(ready(ctx), n.metrics.Upstream()) }})
-	plain, err := net.Listen("tcp", f.health)
-	if err != nil {
-		return fmt.Errorf("listening for health checks: %w", err)
-	}
 	health := deliver.Server(mux, l)
-	go func() { stop(health.Serve(plain)) }()
+	defer health.Close()
+	if err := f.serveHealth(ctx, health, l); err != nil {
+		return err
+	}
 	go n.housekeeping(ctx, ready)
 
 	program.Run(ctx)
 	defer n.vendor.Close()
-	defer health.Close()
 	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
 		return err
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 type nodeFlags struct {
-	kubeconfig, health, format         string
+	kubeconfig, health, socket, format string
 	node, nodeIPs, daemonSet           string
 	podAddress, keepDir                string
 	rate                               int
@@ -59,6 +59,7 @@ func (f *nodeFlags) table() []cli.Setting {
 		cli.Setting{Into: &f.anyEndpoint, Also: []string{"AWS_ENDPOINT_URL"}, Help: "where to call all of them, if nothing else says so"},
 		cli.Setting{Flag: "ca-bundle", Arg: "FILE", Into: &f.own.CABundle, Also: []string{"AWS_CA_BUNDLE"}, Help: "PEM file with the only roots to trust for AWS"},
 		cli.Setting{Flag: "health-listen", Arg: "HOST:PORT", Into: &f.health, Help: "answer /healthz, /readyz and /metrics there"},
+		cli.Setting{Flag: "health-socket", Arg: "FILE", Into: &f.socket, Help: "answer there, too, for node ready"},
 		cli.Setting{Flag: "kubeconfig", Arg: "FILE", Into: &f.kubeconfig, Help: kubeconfigHelp},
 		cli.Setting{Flag: "log-format", Arg: "text|json", Into: &f.format, Help: "format of the log, in which is a line for every answer with credentials"},
 	)
