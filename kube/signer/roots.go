@@ -1,6 +1,7 @@
 package signer
 
 import (
+	"crypto"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -102,6 +103,9 @@ func parseCA(text []byte) (pki.CA, error) {
 	if err != nil {
 		return pki.CA{}, err
 	}
+	if k, ok := key.Public().(interface{ Equal(crypto.PublicKey) bool }); !ok || !k.Equal(certificates[0].PublicKey) {
+		return pki.CA{}, errors.New("the private key is not the certificate's")
+	}
 	return pki.CA{Certificate: certificates[0], Signer: key}, nil
 }
 
@@ -175,7 +179,7 @@ func (r Roots) advance(order string, cluster string, leafLife time.Duration, see
 }
 
 func newRoot(cluster string, now time.Time) (pki.CA, error) {
-	key, err := pki.NewKey("ec-p384")
+	key, err := pki.NewKey("ec-p256")
 	if err != nil {
 		return pki.CA{}, err
 	}
