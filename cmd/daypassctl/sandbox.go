@@ -25,6 +25,7 @@ const maxWorld = 16 << 20
 
 type sandboxOptions struct {
 	listen, world, state, decisions, writeEnv string
+	gke                                       bool
 }
 
 func sandboxCommand() *cobra.Command {
@@ -60,6 +61,7 @@ administrator's key and the CA are new in each run, and faults count anew.`,
 		cli.Setting{Flag: "state", Arg: "DIR", Into: &o.state, Help: "keep the world in this folder, and go on from what is there"},
 		cli.Setting{Flag: "decisions", Arg: "FILE", Into: &o.decisions, Help: "append a record of each call to this file, a line of JSON each"},
 		cli.Setting{Flag: "write-env", Arg: "FILE", Into: &o.writeEnv, Help: "write the environment for clients there, as shell lines, once the sandbox serves"},
+		cli.Setting{Flag: "gke", Into: &o.gke, Help: "play Google's metadata server for the pods of the cluster that this runs in"},
 	)
 	c.Flags().SetInterspersed(false) // the command's flags are its own
 	c.RunE = func(c *cobra.Command, args []string) error {
@@ -92,6 +94,13 @@ func (o *sandboxOptions) run(ctx context.Context, args []string, stdout, stderr 
 		records.json = f
 	}
 	w.OnDecision(records.record)
+	if o.gke {
+		all, err := clusterPods("/var/run/secrets/kubernetes.io/serviceaccount")
+		if err != nil {
+			return err
+		}
+		w.Google.Pods = all.of
+	}
 	admin := w.Administrator(w.Home)
 	if store != nil {
 		if err := store.Keep(w); err != nil {

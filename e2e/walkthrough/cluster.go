@@ -45,10 +45,10 @@ func clusterName() string {
 }
 
 // setStage starts a cluster anew, with the local AWS behind AWS's host names
-// and the images that the page names, and makes the runner's shell one that is
+// and the images that the page names or installs, and makes the runner's shell one that is
 // on the cluster's network and DNS: kubectl and helm are its administrator's,
-// and AWS's clients are the administrator's of the local AWS. The page finds
-// charts/ of this checkout in its folder.
+// and AWS's clients are the administrator's of the local AWS. gcloud is a
+// stand-in. The page finds charts/ of this checkout in its folder.
 func setStage(ctx context.Context, text string, runner *walk.Runner) (*stage, error) {
 	if runtime.GOOS != "linux" || os.Geteuid() != 0 {
 		return nil, fmt.Errorf("a cluster needs root on Linux: %w", peers.ErrAbsent)
@@ -66,7 +66,8 @@ func setStage(ctx context.Context, text string, runner *walk.Runner) (*stage, er
 		return s, err
 	}
 	for _, image := range kubetest.Images() {
-		if strings.Contains(text, image) {
+		installed := strings.Contains(text, "charts/daypass") && (image == kubetest.Daypass || image == kubetest.DaypassKube)
+		if installed || strings.Contains(text, image) {
 			fmt.Fprintln(os.Stderr, "walkthrough: bringing", image)
 			if err := s.aws.Bring(ctx, image); err != nil {
 				return s, err
@@ -109,6 +110,15 @@ func (s *stage) enter(ctx context.Context, text string) error {
 			return err
 		}
 		path += ":" + filepath.Dir(helm)
+	}
+	if strings.Contains(text, "gcloud ") {
+		standIns := filepath.Join(s.runner.Dir, ".stand-ins")
+		build := exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(standIns, "gcloud"), "./e2e/walkthrough/gcloud")
+		build.Dir = s.cluster.Source
+		if out, err := build.CombinedOutput(); err != nil {
+			return errors.Join(fmt.Errorf("building the stand-in for gcloud: %s", out), err)
+		}
+		path += ":" + standIns
 	}
 	if err := os.Symlink(filepath.Join(s.cluster.Source, "charts"), filepath.Join(s.runner.Dir, "charts")); err != nil {
 		return err

@@ -31,7 +31,7 @@ const SandboxNamespace = "aws"
 const decisions = "/state/decisions.json"
 
 // AWS is the sandbox that answers for AWS in the cluster: its DNS sends every
-// host name of AWS's to it.
+// host name of AWS's to it, and Google's that its stand-in for Google has.
 type AWS struct {
 	CA      []byte // PEM, of the sandbox's certificate authority
 	Region  string
@@ -119,6 +119,19 @@ apiVersion: v1
 kind: Namespace
 metadata: {name: aws}
 ---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: sandbox}
+rules:
+- {apiGroups: [""], resources: [pods], verbs: [list]}
+- {apiGroups: [""], resources: [serviceaccounts], verbs: [get]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: sandbox}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: sandbox}
+subjects: [{kind: ServiceAccount, name: default, namespace: aws}]
+---
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: sandbox, namespace: aws}
@@ -134,7 +147,7 @@ spec:
       containers:
       - name: sandbox
         image: IMAGE
-        args: [--listen, "0.0.0.0:7777", --decisions, DECISIONS, --write-env, /state/env]
+        args: [--listen, "0.0.0.0:7777", --gke, --decisions, DECISIONS, --write-env, /state/env]
         env:
         - {name: TMPDIR, value: /state}
         # The cluster's own authority, for the issuer's discovery document and keys.
@@ -149,7 +162,7 @@ metadata: {name: sandbox, namespace: aws}
 spec:
   clusterIP: ADDRESS
   selector: {app: sandbox}
-  ports: [{name: https, port: 443, targetPort: 7777}]
+  ports: [{name: https, port: 443, targetPort: 7777}, {name: metadata, port: 80, targetPort: 7777}]
 `
 
 // StartSandbox applies the sandbox as this checkout has it. Its image is named

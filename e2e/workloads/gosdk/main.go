@@ -1,6 +1,6 @@
 // Command gosdk is a workload: it writes, reads and lists an S3 object with the
 // AWS SDK for Go and whatever credentials its default chain finds. BUCKET names
-// the bucket.
+// the bucket; TOPIC, if set, is the ARN of an SNS topic that it tells then.
 package main
 
 import (
@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
 
@@ -22,13 +23,13 @@ const key = "from-go.txt"
 func main() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	if err := run(ctx, os.Getenv("BUCKET")); err != nil {
+	if err := run(ctx, os.Getenv("BUCKET"), os.Getenv("TOPIC")); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, bucket string) error {
+func run(ctx context.Context, bucket, topic string) error {
 	cfg, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
 		return err
@@ -62,5 +63,13 @@ func run(ctx context.Context, bucket string) error {
 	for _, o := range list.Contents {
 		fmt.Println("object", aws.ToString(o.Key))
 	}
+	if topic == "" {
+		return nil
+	}
+	sent, err := sns.NewFromConfig(cfg).Publish(ctx, &sns.PublishInput{TopicArn: &topic, Message: aws.String(key + " is there")})
+	if err != nil {
+		return err
+	}
+	fmt.Println("message", aws.ToString(sent.MessageId))
 	return nil
 }
