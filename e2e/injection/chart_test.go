@@ -1,12 +1,175 @@
 package injection
 
 import (
+	"errors"
+	"fmt"
+	"strings"
 	"testing"
+	"time"
 
 	"daypass.dev/e2e/kube/kubetest"
 )
 
-func TestChart(t *testing.T) {
-	r := kubetest.Chart(t, "cluster: {name: e2e, method: web-identity, region: us-east-1}\n")
-	t.Log(r.Kubectl("get", "all,secrets"))
+// values of the releases here: tokens of the cluster's, and nothing in reserve.
+const values = "cluster: {name: e2e, method: web-identity, region: us-east-1}\n"
+
+// role is of an account of nobody's: these pods ask AWS nothing.
+const role = "arn:aws:iam::111122223333:role/shop"
+
+// pause is a pod that does nothing.
+func pause(name, account, labels string) string {
+	return "apiVersion: v1\nkind: Pod\nmetadata: {name: " + name + ", labels: {" + labels + "}}\n" + pauseSpec("spec:", account)
+}
+
+func pauseSpec(head, account string) string {
+	return head + "\n  serviceAccountName: " + account + "\n  terminationGracePeriodSeconds: 0\n  containers: [{name: pause, image: localhost/pause:1}]\n"
+}
+
+const labelled = "daypass.dev/inject: 'true'"
+
+func annotated(n *kubetest.Namespace, name string) {
+	n.Apply("apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: " + name + ", annotations: {daypass.dev/role-arn: '" + role + "'}}\n")
+}
+
+func injected(n *kubetest.Namespace, pod string) string {
+	return n.Kubectl("get", "pod", pod, `--output=jsonpath={.metadata.annotations.daypass\.dev/injected}`)
+}
+
+// TestUpgradeAndUninstallLeavePodsAlone goes through a release's life, with a
+// pod beside it that was given its identity at first.
+func TestUpgradeAndUninstallLeavePodsAlone(t *testing.T) {
+	r, n := kubetest.Chart(t, values), kubetest.New(t)
+	annotated(n, "web")
+	n.Apply(pause("steady", "web", labelled))
+	n.Wait("pod/steady", "Ready", time.Minute)
+	if got := injected(n, "steady"); got != "cluster-token" {
+		t.Fatalf("the pod is given %q", got)
+	}
+	const state = `--output=jsonpath={.metadata.uid} {.status.containerStatuses[0].containerID} {.status.containerStatuses[0].restartCount} {.spec}`
+	before := n.Kubectl("get", "pod", "steady", state)
+	leftovers(t, r)
+
+	authority := r.Kubectl("get", "secret", "daypass-webhook-authority", "--output=jsonpath={.data}")
+	pods := r.Kubectl("get", "pods", "--selector=app.kubernetes.io/component=webhook", "--output=jsonpath={.items[*].metadata.uid}")
+	r.Upgrade(values + "webhook: {rotateAuthority: true}\n")
+	if r.Kubectl("get", "secret", "daypass-webhook-authority", "--output=jsonpath={.data}") == authority {
+		t.Error("the authority is the same")
+	}
+	if r.Kubectl("get", "pods", "--selector=app.kubernetes.io/component=webhook", "--output=jsonpath={.items[*].metadata.uid}") != pods {
+		t.Error("the webhook was started anew for it")
+	}
+	leftovers(t, r)
+	n.Apply(pause("later", "web", labelled))
+
+	r.Upgrade(values + "webhook: {enabled: false}\n")
+	if out := r.Kubectl("get", "mutatingwebhookconfigurations,deployments", "--output=name"); strings.Contains(out, "webhook") {
+		t.Errorf("switched off, there is still %s", out)
+	}
+	n.Apply(pause("alone", "web", labelled)) // nobody is asked
+	r.Upgrade(values)
+	if out, err := r.Helm("", "uninstall", "daypass", "--wait", "--timeout=2m"); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for _, kind := range []string{"all,secrets,serviceaccounts,roles,rolebindings,networkpolicies,poddisruptionbudgets", "clusterroles,clusterrolebindings,mutatingwebhookconfigurations,priorityclasses"} {
+		r.Eventually(30*time.Second, "nothing of the release being left", func() error {
+			if out := r.Kubectl("get", kind, "--output=name"); strings.Contains(out, "daypass") {
+				return errors.New(out)
+			}
+			return nil
+		})
+	}
+	if out := n.Kubectl("get", "crd", "podidentityassociations.daypass.dev", "--output=name"); out == "" {
+		t.Error("the associations are gone, too")
+	}
+	n.Apply(pause("after", "web", labelled))
+	if after := n.Kubectl("get", "pod", "steady", state); after != before {
+		t.Errorf("the pod was\n%s\nand is\n%s", before, after)
+	}
+}
+
+// leftovers: the rights to write webhook configurations are gone with the Job
+// that needed them.
+func leftovers(t *testing.T, r *kubetest.Release) {
+	t.Helper()
+	if out := r.Kubectl("get", "clusterroles,clusterrolebindings,roles,rolebindings,jobs,serviceaccounts", "--output=name"); strings.Contains(out, "install") {
+		t.Errorf("there is still %s", out)
+	}
+	for _, program := range []string{"webhook", "detector"} {
+		who := "--as=system:serviceaccount:" + r.Name + ":daypass-" + program
+		for _, may := range []string{"update mutatingwebhookconfigurations", "create mutatingwebhookconfigurations", "get secrets", "create serviceaccounts/token", "update podidentityassociations", "update pods"} {
+			args := append([]string{"auth", "can-i", who}, strings.Fields(may)...)
+			if out, _ := r.Try(args...); strings.TrimSpace(out) != "no" {
+				t.Errorf("%s may %s: %s", program, may, out)
+			}
+		}
+	}
+}
+
+// TestDownAndUp: without the webhook labelled pods wait, others start bare and
+// are reported within a minute; once it is back, those that waited start.
+func TestDownAndUp(t *testing.T) {
+	r, n := kubetest.Chart(t, values), kubetest.New(t)
+	annotated(n, "web")
+	r.Kubectl("scale", "deployment/daypass-webhook", "--replicas=0")
+	r.Kubectl("wait", "--for=delete", "pod", "--selector=app.kubernetes.io/component=webhook", "--timeout=1m")
+
+	if err := n.TryApply(pause("labelled", "web", labelled)); err == nil || !strings.Contains(err.Error(), "pods.inject.daypass.dev") {
+		t.Errorf("a labelled pod without the webhook: %v", err)
+	}
+	n.Apply("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: waits}\nspec:\n selector: {matchLabels: {app: waits}}\n template:\n" +
+		"  metadata: {labels: {app: waits, " + labelled + "}}\n" + strings.ReplaceAll(pauseSpec("  spec:", "web"), "\n  ", "\n   "))
+	n.Apply(pause("plain", "default", ""))
+	n.Apply(pause("bare", "web", ""))
+	began := time.Now()
+	n.Wait("pod/plain", "Ready", time.Minute)
+	n.Wait("pod/bare", "Ready", time.Minute)
+	if got := injected(n, "bare"); got != "" {
+		t.Errorf("given by nobody: %s", got)
+	}
+	n.Eventually(time.Minute, "an Event on the bare pod", func() error {
+		out, err := n.Try("get", "events", "--field-selector=involvedObject.kind=Pod,reason=IdentityMissed", `--output=jsonpath={range .items[*]}{.involvedObject.name}: {.message}{"\n"}{end}`)
+		if err == nil && !strings.Contains(out, "bare: ") {
+			err = errors.New(out)
+		}
+		if err == nil && (strings.Contains(out, "plain: ") || !strings.Contains(out, "(injection-missed)")) {
+			t.Errorf("told: %s", out)
+		}
+		return err
+	})
+	t.Logf("reported after %s", time.Since(began).Round(time.Second))
+	if out := n.Kubectl("get", "pods", "--selector=app=waits", "--output=name"); out != "" {
+		t.Errorf("labelled, and started: %s", out)
+	}
+
+	r.Kubectl("scale", "deployment/daypass-webhook", "--replicas=2")
+	r.Kubectl("rollout", "status", "deployment/daypass-webhook", "--timeout=2m")
+	n.Wait("deployment/waits", "Available", 3*time.Minute)
+	if out := n.Kubectl("get", "pods", "--selector=app=waits", `--output=jsonpath={.items[*].metadata.annotations.daypass\.dev/injected}`); out != "cluster-token" {
+		t.Errorf("those that waited are given %q", out)
+	}
+}
+
+// TestStatusOfAssociations: each says whether it can be used, and why not.
+func TestStatusOfAssociations(t *testing.T) {
+	r := kubetest.Chart(t, values)
+	for name, more := range map[string]string{"fine": "disableSessionTags: true", "tagged": "disableSessionTags: false", "eks": "method: eks"} {
+		name := "e2e-" + name
+		t.Cleanup(func() { _, _ = r.Try("delete", "pia", name, "--ignore-not-found") })
+		r.Apply(fmt.Sprintf("apiVersion: daypass.dev/v1alpha1\nkind: PodIdentityAssociation\nmetadata: {name: %s}\nspec: {namespace: %s, serviceAccount: web, roleArn: '%s', %s}\n",
+			name, name, role, more))
+	}
+	r.Eventually(time.Minute, "statuses", func() error {
+		out, err := r.Try("get", "pia", "--no-headers")
+		for name, want := range map[string]string{"fine": "web-identity True", "tagged": "web-identity False session-tags-untrusted", "eks": "eks True"} {
+			found := false
+			for line := range strings.Lines(out) {
+				fields := strings.Join(strings.Fields(line), " ")
+				found = found || strings.HasPrefix(fields, "e2e-"+name+" "+role+" "+want)
+			}
+			if !found {
+				err = errors.Join(err, fmt.Errorf("%s is not %s in %s", name, want, out))
+			}
+		}
+		return err
+	})
 }
