@@ -225,14 +225,13 @@ func (s served) scheme() *runtime.Scheme {
 	}
 	all.AddKnownTypes(certs.SchemeGroupVersion, &certs.CertificateSigningRequest{}, &certs.CertificateSigningRequestList{})
 	metav1.AddToGroupVersion(all, certs.SchemeGroupVersion)
-	for gv, types := range map[schema.GroupVersion][]runtime.Object{
-		s.pods:    {&certs.PodCertificateRequest{}, &certs.PodCertificateRequestList{}},
-		s.bundles: {&certs.ClusterTrustBundle{}, &certs.ClusterTrustBundleList{}},
-	} {
-		if !gv.Empty() {
-			all.AddKnownTypes(gv, types...)
-			metav1.AddToGroupVersion(all, gv)
-		}
+	if !s.pods.Empty() {
+		all.AddKnownTypes(s.pods, &certs.PodCertificateRequest{}, &certs.PodCertificateRequestList{})
+		metav1.AddToGroupVersion(all, s.pods)
+	}
+	if !s.bundles.Empty() {
+		all.AddKnownTypes(s.bundles, &certs.ClusterTrustBundle{}, &certs.ClusterTrustBundleList{})
+		metav1.AddToGroupVersion(all, s.bundles)
 	}
 	return all
 }
