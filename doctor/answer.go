@@ -1,7 +1,6 @@
 package doctor
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
@@ -56,7 +55,7 @@ var assumptions = [...]string{
 func hearsay() []heard {
 	return []heard{
 		{"Insufficient certificate", []string{"leaf-key-usage", "leaf-version", "leaf-ca", "leaf-signature-algorithm"}},
-		{"Unable to assume role for", assumptions[:]},
+		{"Unable to assume role for *", assumptions[:]},
 		{"DurationSeconds exceeds the MaxSessionDuration", []string{"duration-over-role"}},
 		{"no identity-based policy allows", []string{"policy-no-allow", "policy-action", "policy-resource", "iam-propagation"}},
 		{"unable to parse private key", []string{"proof-form", "proof-unreadable", "leaf-key-type"}},
@@ -82,6 +81,7 @@ func hearsay() []heard {
 func Recognise(text string) []string {
 	best, length := []string(nil), 0
 	consider := func(pattern string, slugs ...string) {
+		pattern = strings.TrimSuffix(pattern, ".")
 		n := len(strings.NewReplacer("%s", "", "*", "").Replace(pattern))
 		if n < length || n == 0 || !fitsIn(text, pattern) {
 			return
@@ -109,10 +109,13 @@ func Recognise(text string) []string {
 // fitsIn tells whether pattern stands in text, with anything for each star, in
 // any case of letters.
 func fitsIn(text, pattern string) bool {
-	parts := strings.Split(strings.TrimSuffix(pattern, "."), "*")
-	for i := range parts {
-		parts[i] = regexp.QuoteMeta(parts[i])
+	rest := strings.ToLower(text)
+	for part := range strings.SplitSeq(strings.ToLower(pattern), "*") {
+		i := strings.Index(rest, part)
+		if i < 0 {
+			return false
+		}
+		rest = rest[i+len(part):]
 	}
-	ok, err := regexp.MatchString("(?is)"+strings.Join(parts, ".*?"), text)
-	return err == nil && ok
+	return true
 }

@@ -89,6 +89,9 @@ func (d *diagnosis) anchor() {
 	} else {
 		d.pass(a.ARN + " is enabled")
 	}
+	if a.Bundle != "" && a.Certificates == nil {
+		d.fail("anchor-bundle", "what it holds cannot be read as certificates")
+	}
 	if d.Certificate == nil || d.Certificate.Leaf == nil {
 		return
 	}

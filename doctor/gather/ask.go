@@ -153,11 +153,28 @@ func (c *Case) issuer(ctx context.Context, issuer string) *doctor.Issuer {
 	return i
 }
 
+// follow goes after redirects of the same scheme, as AWS does, ten at most; the
+// answer may be one more.
+func (c *Case) follow(ctx context.Context, url string) (*http.Response, error) {
+	for n := 0; ; n++ {
+		answer, err := get(ctx, c.Client, url)
+		if err != nil || answer.StatusCode < 300 || answer.StatusCode >= 400 || n == 10 {
+			return answer, err
+		}
+		to, err := answer.Location()
+		if err != nil || to.Scheme != "https" {
+			return answer, nil
+		}
+		_ = answer.Body.Close()
+		url = to.String()
+	}
+}
+
 // fetch reads one document; nil if it cannot be had, and then i says why.
 func (c *Case) fetch(ctx context.Context, i *doctor.Issuer, url string) []byte {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	answer, err := get(ctx, c.Client, url)
+	answer, err := c.follow(ctx, url)
 	if err != nil {
 		i.Reason, i.Detail = "issuer-unreachable", inner(err).Error()
 		var untrusted *tls.CertificateVerificationError

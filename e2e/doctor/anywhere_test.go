@@ -10,6 +10,8 @@ import (
 	"encoding/asn1"
 	"math/big"
 	"os"
+	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -70,6 +72,7 @@ func certificateRows() []row {
 	return []row{
 		{slug: "leaf-key-usage", name: "absent", spoil: leaf(func(c *x509.Certificate) { c.KeyUsage = 0 })},
 		{slug: "leaf-key-usage", name: "keyEncipherment", spoil: leaf(func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageKeyEncipherment })},
+		{slug: "leaf-version", name: "openssl without extensions", spoil: func(s *scene) { s.version1() }},
 		{slug: "leaf-ca", spoil: leaf(func(c *x509.Certificate) { c.IsCA = true })},
 		{slug: "leaf-signature-algorithm", spoil: leaf(func(c *x509.Certificate) { c.SignatureAlgorithm = x509.ECDSAWithSHA1 })},
 		{slug: "leaf-subject-empty", spoil: leaf(func(c *x509.Certificate) { c.Subject = pkix.Name{} })},
@@ -112,6 +115,20 @@ func certificateRows() []row {
 			s.certify(chain[0], leafTemplate(), newKey(s), chain...)
 		}},
 		{slug: "ca-basic-constraints", spoil: root(func(c *x509.Certificate) { c.IsCA = false })},
+		{slug: "ca-version", spoil: func(s *scene) {
+			s.openssl("req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout old.key -subj /CN=OldCA -out old.csr",
+				"x509 -req -in old.csr -signkey old.key -days 1 -out old.pem",
+				"req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout tls.key -subj /CN=web@shop -addext keyUsage=digitalSignature -out tls.csr",
+				"x509 -req -in tls.csr -copy_extensions copyall -CA old.pem -CAkey old.key -set_serial 7 -days 1 -out tls.crt")
+			data, err := os.ReadFile(s.file("old.pem"))
+			if err != nil {
+				s.Fatal(err)
+			}
+			s.inAccount(func(a *world.Account) { a.Anchors[anchorID].Bundle = string(data) })
+		}},
+		{slug: "anchor-bundle", spoil: func(s *scene) {
+			s.inAccount(func(a *world.Account) { a.Anchors[anchorID].Bundle = "hello" })
+		}},
 		{slug: "ca-key-usage", spoil: root(func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageDigitalSignature })},
 		{slug: "ca-signature-algorithm", spoil: root(func(c *x509.Certificate) { c.SignatureAlgorithm = x509.ECDSAWithSHA1 })},
 		{slug: "ca-expired", spoil: root(func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) })},
@@ -254,6 +271,9 @@ func workloadRows() []row {
 		{slug: "settings-missing", record: "-",
 			spoil: func(s *scene) { s.kase.Settings.ProfileARN = "" },
 			mend:  func(s *scene) { s.kase.Settings.ProfileARN = profileARN }},
+		{slug: "settings-malformed", record: "-",
+			spoil: func(s *scene) { s.kase.Settings.InstanceProperties = "=7" },
+			mend:  func(s *scene) { s.kase.Settings.InstanceProperties = "room=7" }},
 		{slug: "session-arn", record: "-",
 			spoil: func(s *scene) { s.kase.Settings.RoleARN = "reader" },
 			mend:  func(s *scene) { s.kase.Settings.RoleARN = roleARN }},
@@ -275,6 +295,59 @@ func workloadRows() []row {
 		{slug: "live-connection", name: "not trusted", record: "-",
 			spoil: func(s *scene) { s.kase.Settings.CABundle = s.file("ca.pem") },
 			mend:  func(s *scene) { s.kase.Settings.CABundle = s.box.CAFile }},
+	}
+}
+
+// version1 has openssl make what it makes without extensions: version 1.
+func (s *scene) version1() {
+	s.Helper()
+	key, err := pki.EncodeKey(s.ca.key)
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.write("ca.key", key)
+	s.openssl("req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout tls.key -subj /CN=web@shop -out tls.csr",
+		"x509 -req -in tls.csr -CA ca.pem -CAkey ca.key -set_serial 7 -days 1 -out tls.crt")
+}
+
+func (s *scene) openssl(commands ...string) {
+	s.Helper()
+	for _, args := range commands {
+		cmd := exec.CommandContext(s.Context(), "openssl", strings.Fields(args)...)
+		cmd.Dir = s.dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			s.Fatalf("openssl %s: %v\n%s", args, err, out)
+		}
+	}
+}
+
+// The walk: every reason that doctor finds by itself is broken here, or is among
+// those that doctor's own test holds up.
+func TestEveryReasonIsBroken(t *testing.T) {
+	here := map[string]bool{}
+	for _, r := range append(certificateRows(), append(accountRows(), workloadRows()...)...) {
+		here[r.slug] = true
+	}
+	for _, r := range webRows() {
+		here[r.slug] = true
+	}
+	// TestWhatTheSessionMayDo has one of these; the others are policy's to tell.
+	for _, slug := range []string{"policy-no-allow", "policy-resource", "policy-variable", "policy-boundary", "policy-session"} {
+		here[slug] = true
+	}
+	offstage := []string{
+		"proof-unreadable", "environment-keys", "environment-imds", "x509-clock", "live-clock", "crl-unreadable", "crl-stale",
+		"iam-propagation", "anchor-crl-fetch", "anchor-notifications", "profile-propagation", "provider-google",
+		"issuer-slow", "issuer-certificate", "policy-malformed",
+	}
+	reasons := doctor.Reasons()
+	if len(reasons) == 0 {
+		t.Fatal("no reasons")
+	}
+	for _, slug := range reasons {
+		if !here[slug] && !slices.Contains(offstage, slug) {
+			t.Errorf("nothing breaks %s", slug)
+		}
 	}
 }
 

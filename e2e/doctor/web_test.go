@@ -40,6 +40,12 @@ accounts:
 `
 )
 
+const (
+	issuerHost = "oidc.example.com/id/1"
+	webTrust   = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Federated":"arn:aws:iam::111122223333:oidc-provider/oidc.example.com/id/1"},` +
+		`"Action":"sts:AssumeRoleWithWebIdentity","Condition":{"StringEquals":{"KEY":"x"}}}]}`
+)
+
 // A web is a scene whose workload has a token of an issuer, until one thing is
 // spoiled.
 type web struct {
@@ -48,6 +54,7 @@ type web struct {
 	header, claims map[string]any
 	provider       string // its URL
 	keys           int
+	gone           bool // it answers nobody
 	kid            string
 	// The issuer's documents; paths that are not there answer 404.
 	pages map[string]string
@@ -72,7 +79,14 @@ func newWeb(t *testing.T) *web {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		if w.gone {
+			panic(http.ErrAbortHandler) // the connection ends without an answer
+		}
 		page, ok := w.pages[r.URL.Path]
+		if strings.HasPrefix(page, "http") {
+			http.Redirect(out, r, page, http.StatusFound)
+			return
+		}
 		if !ok {
 			http.NotFound(out, r)
 			return
@@ -200,6 +214,33 @@ func webRows() []struct {
 			w.key, _ = rsa.GenerateKey(rand.Reader, 2048)
 			w.publish(nil)
 			w.key = own
+		}},
+		{row: row{slug: "token-claim-type", record: "-"}, spoil: claim("sub", true)},
+		{row: row{slug: "token-subject-null"}, spoil: func(w *web) { w.claims["sub"] = json.RawMessage("null"); w.token() }},
+		{row: row{slug: "token-key-ambiguous"}, spoil: func(w *web) {
+			delete(w.header, "kid")
+			w.token()
+			w.publish(nil)
+			w.pages["/keys"] = strings.Replace(w.pages["/keys"], "[", `[{"kty":"RSA","kid":"other","n":"AQAB","e":"AQAB"},`, 1)
+		}},
+		{row: row{slug: "issuer-keys-many"}, spoil: func(w *web) {
+			w.pages["/keys"] = strings.Replace(w.pages["/keys"], "[", "["+strings.Repeat(`{"kty":"RSA","kid":"other","n":"AQAB","e":"AQAB"},`, 100), 1)
+		}},
+		{row: row{slug: "issuer-too-large"}, spoil: func(w *web) { w.pages["/keys"] += strings.Repeat(" ", 4<<20) }},
+		{row: row{slug: "issuer-redirect"}, spoil: func(w *web) {
+			w.pages["/.well-known/openid-configuration"] = issuerURL + "/.well-known/openid-configuration"
+		}},
+		{row: row{slug: "issuer-unreachable"}, spoil: func(w *web) { w.gone = true }, mend: func(w *web) { w.gone = false }},
+		{row: row{slug: "policy-condition-key-missing"}, spoil: func(w *web) {
+			w.trust(strings.Replace(webTrust, "KEY", issuerHost+":amr", 1))
+		}},
+		{row: row{slug: "policy-condition-multivalued"}, spoil: func(w *web) {
+			w.claims["amr"] = []string{"authenticated", "x"}
+			w.token()
+			w.trust(strings.Replace(webTrust, "KEY", issuerHost+":amr", 1))
+		}},
+		{row: row{slug: "trust-no-statement"}, spoil: func(w *web) {
+			w.trust(strings.Replace(strings.Replace(webTrust, "KEY", issuerHost+":sub", 1), "Allow", "Deny", 1))
 		}},
 		{row: row{slug: "issuer-status"}, spoil: func(w *web) { delete(w.pages, "/.well-known/openid-configuration") }},
 		{row: row{slug: "issuer-discovery"}, spoil: func(w *web) { w.pages["/.well-known/openid-configuration"] = text(map[string]any{"issuer": issuerURL}) }},
