@@ -55,11 +55,14 @@ var rooms = map[string][]string{
 	"cmd/daypassctl":      {"**"},
 	"cmd/daypass-kube":    {"**"},
 	"e2e/**":              {"**"},
+
+	"kube/api/awspca/v1beta1": {},
+	"kube/privateca":          {"kube/api/awspca/v1beta1", "pki", "reason"},
 }
 
 // walls are outside packages that only the named rooms may bring in.
 var walls = map[string][]string{
-	"github.com/aws/":                        {"cmd/daypassctl", "deliver/awssdk", "doctor/gather", "setup", "e2e/**", "sandbox/sandboxtest"},
+	"github.com/aws/":                        {"cmd/daypassctl", "cmd/daypass-kube", "kube/privateca", "deliver/awssdk", "doctor/gather", "setup", "e2e/**", "sandbox/sandboxtest"},
 	"k8s.io/":                                {"kube/**", "cmd/daypass-kube", "e2e/**"},
 	"sigs.k8s.io/":                           {"kube/**", "cmd/daypass-kube", "e2e/**"},
 	"github.com/prometheus/":                 {"kube/**"},

@@ -3,7 +3,7 @@ package reason
 // privateCA: what AWS Private CA refuses, and what its cert-manager issuer
 // says of requests.
 func privateCA() []Reason {
-	return append(privateCACalls(), privateCAIssuance()...)
+	return append(append(privateCACalls(), privateCAIssuance()...), privateCAIssuer()...)
 }
 
 const validation = "ValidationException"
@@ -93,5 +93,38 @@ func privateCAIssuance() []Reason {
 		{"pca-certificate-missing", "ResourceNotFoundException", "",
 			"the private CA issued no such certificate",
 			"correct the certificate's ARN or serial number"},
+	}
+}
+
+// privateCAIssuer: what the issuer for cert-manager says of requests and of itself.
+func privateCAIssuer() []Reason {
+	return []Reason{
+		{"issuer-kind", "", "",
+			"the request's issuerRef names a kind that group awspca.cert-manager.io does not have",
+			"write AWSPCAIssuer, of the request's own namespace, or AWSPCAClusterIssuer; one is never taken for the other"},
+		{"issuer-not-ready", "", "",
+			"the issuer that the request names is not there, or cannot issue now",
+			"look at the Ready condition of the issuer; the request is answered when it is True"},
+		{"issuer-secret-namespace", "", "",
+			"the issuer names a Secret of another namespace than its own",
+			"put the Secret beside the AWSPCAIssuer; for an AWSPCAClusterIssuer, into the namespace where daypass runs"},
+		{"issuer-secret", "", "",
+			"the Secret that the issuer names is not there, may not be read, or lacks a key",
+			"make the Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and let daypass's ServiceAccount get it; better, use no long-term key"},
+		{"issuer-credentials", "", "",
+			"the issuer has no valid AWS credentials",
+			"if its certificate has lapsed, daypassctl setup bootstrap private-ca makes a new one; else correct its Secret, role or Roles Anywhere settings"},
+		{"issuer-access", "AccessDeniedException", "",
+			"AWS does not allow the issuer's role this call of Private CA",
+			"allow acm-pca:DescribeCertificateAuthority, GetCertificate and IssueCertificate on the CA, the last with the condition acm-pca:TemplateArn that the usages come to; a CA of another account must be shared with that template"},
+		{"pca-unreachable", "", "",
+			"Private CA did not answer, or failed itself",
+			"nothing: the call is made again"},
+		{"issuer-request", "", "",
+			"Private CA takes the request for faulty",
+			"correct what AWS's message names, and let cert-manager ask again: cmctl renew"},
+		{"issuer-foreign-certificate", "", "",
+			"the certificate is not what this request asked for",
+			"delete the CertificateRequest, whose annotation names it; nobody but the issuer should write it"},
 	}
 }

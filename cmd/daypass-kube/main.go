@@ -32,7 +32,7 @@ func root() *cobra.Command {
 		Long: `Daypass-kube runs in a cluster. Each of its commands is a program of its own,
 with a ServiceAccount and rights of its own.`,
 	}
-	c.AddCommand(webhook(), detector(), signer(), node())
+	c.AddCommand(webhook(), detector(), signer(), privateCAIssuer(), node())
 	return c
 }
 

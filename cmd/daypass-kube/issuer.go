@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strconv"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"github.com/spf13/cobra"
+
+	"daypass.dev/config"
+	"daypass.dev/deliver/awssdk"
+	"daypass.dev/internal/cli"
+	"daypass.dev/kube/privateca"
+)
+
+type issuerFlags struct {
+	kubeconfig, listen, format string
+	namespace                  string
+	rate                       string
+	aws                        config.Settings
+}
+
+func privateCAIssuer() *cobra.Command {
+	f := &issuerFlags{listen: ":9912", format: "text", namespace: "daypass", rate: "10", aws: config.Defaults()}
+	c := &cobra.Command{
+		Use:   "issuer",
+		Short: "let cert-manager issue from AWS Private CA",
+		Long: `Issuer answers cert-manager's CertificateRequests that name an AWSPCAIssuer or
+AWSPCAClusterIssuer (awspca.cert-manager.io/v1beta1), as aws-privateca-issuer
+does. A request costs one certificate, whatever fails on the way.
+
+It calls AWS with credentials of its own: by IAM Roles Anywhere or a web
+identity, if the flags below say so, and as the AWS SDK finds them otherwise. A
+certificate that the issuer itself renews is best: see
+daypassctl setup bootstrap private-ca.`,
+		Example: `  daypass-kube issuer --certificate /var/run/daypass/issuer/tls.crt --private-key /var/run/daypass/issuer/tls.key \
+    --role-arn arn:aws:iam::111122223333:role/iamra-issuer --trust-anchor-arn … --profile-arn …`,
+		Args: cobra.NoArgs,
+	}
+	cli.Bind(c, append([]cli.Setting{
+		{Flag: "namespace", Arg: "NAME", Into: &f.namespace, Help: "where this runs: namespace of its lease, and of Secrets that AWSPCAClusterIssuers name"},
+		{Flag: "issue-rate", Arg: "N", Into: &f.rate, Help: "certificates to ask one private CA for in a second; AWS's default quota is 25"},
+		{Flag: "health-listen", Arg: "HOST:PORT", Into: &f.listen, Help: "answer /healthz, /readyz and /metrics there"},
+		{Flag: "kubeconfig", Arg: "FILE", Into: &f.kubeconfig, Help: kubeconfigHelp},
+		{Flag: "log-format", Arg: "text|json", Into: &f.format, Help: "format of the log"},
+	}, f.aws.Table()...)...)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		l, err := logger(f.format, c.ErrOrStderr())
+		if err != nil {
+			return err
+		}
+		rate, err := strconv.ParseFloat(f.rate, 64)
+		if err != nil || !(rate >= 0.01 && rate <= 1000) {
+			return cli.Usagef("give a number of 0.01 to 1000", "--issue-rate: %.40q", f.rate)
+		}
+		to, err := f.calls(c.Context(), l)
+		if err != nil {
+			return err
+		}
+		cluster, err := connect(f.kubeconfig)
+		if err != nil {
+			return err
+		}
+		s := &privateca.Server{AWS: to, Namespace: f.namespace, Rate: rate, Listen: f.listen, Log: l}
+		return s.Run(c.Context(), cluster)
+	}
+	return c
+}
+
+// calls is how AWS is called: with what the flags name, else as the SDK finds
+// credentials. Region is each issuer's own.
+func (f *issuerFlags) calls(ctx context.Context, l *slog.Logger) (aws.Config, error) {
+	to, err := awsconfig.LoadDefaultConfig(ctx)
+	if err != nil {
+		return to, fmt.Errorf("reading the AWS SDK's settings: %w", err)
+	}
+	bears, err := f.aws.BearsToken()
+	if err != nil {
+		return to, err
+	}
+	if f.aws.Certificate == "" && !bears {
+		return to, nil
+	}
+	if !bears {
+		if err := f.aws.Missing(); err != nil {
+			return to, err
+		}
+	}
+	f.aws.NameSession = true
+	provider, err := awssdk.New(&f.aws, l)
+	if err != nil {
+		return to, err
+	}
+	to.Credentials = provider
+	return to, nil
+}
