@@ -54,7 +54,7 @@ var assumptions = [...]string{
 // hearsay are the texts that the catalogue does not hold.
 func hearsay() []heard {
 	return []heard{
-		{"Insufficient certificate", []string{"leaf-key-usage", "leaf-version", "leaf-ca", "leaf-signature-algorithm"}},
+		{"Untrusted certificate. Insufficient certificate", []string{"leaf-key-usage", "leaf-version", "leaf-ca", "leaf-signature-algorithm"}},
 		{"Unable to assume role for *", assumptions[:]},
 		{"DurationSeconds exceeds the MaxSessionDuration", []string{"duration-over-role"}},
 		{"no identity-based policy allows", []string{"policy-no-allow", "policy-action", "policy-resource", "iam-propagation"}},

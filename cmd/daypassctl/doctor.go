@@ -86,7 +86,7 @@ func (o *doctorOptions) examined(ctx context.Context) *gather.Case {
 	nothing := o.Certificate+o.WebIdentityTokenFile+o.TokenSource+o.RoleARN == ""
 	switch {
 	case nothing && o.said+o.decisions != "":
-		c.Unseen = "only a text was given"
+		c.Settings = nil
 	case o.offline:
 		c.Unseen = "--offline"
 	default:
@@ -127,11 +127,13 @@ func tellReport(w io.Writer, r doctor.Report, form string, verbose bool) error {
 	if r.Healthy {
 		return nil
 	}
-	what := r.Cause.Reason
-	if what == "" {
-		what = r.Cause.Step
+	switch {
+	case r.Cause.Reason != "":
+		return cli.Nof(r.Cause.Mend, "the likeliest cause is %s", r.Cause.Reason)
+	case len(r.Candidates) > 0:
+		return cli.Nof("", "AWS refuses for one of these: %s", strings.Join(r.Candidates, ", "))
 	}
-	return cli.Nof(r.Cause.Mend, "the likeliest cause is %s", what)
+	return cli.Nof("", "AWS refuses for a reason that is not known")
 }
 
 // reportTable shows what is wrong or unknown, and of what passes how much.

@@ -20,7 +20,8 @@ import (
 
 // A Case is what to look at.
 type Case struct {
-	// Settings are the workload's, as daypass itself takes them.
+	// Settings are the workload's, as daypass itself takes them. Nil: there is
+	// no workload at hand, only words.
 	Settings *config.Settings
 	// AnchorFile (PEM), ProfileFile and RoleFile (as the AWS CLI prints them)
 	// stand for what AWS has; what they hold is not asked for.
@@ -47,26 +48,34 @@ type Case struct {
 func (c *Case) Collect(ctx context.Context) doctor.Evidence {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	e := doctor.Evidence{Now: time.Now(), Request: c.Request, Settings: c.settings()}
-	bears, err := c.Settings.BearsToken()
-	if err != nil {
-		e.Problems = append(e.Problems, problem(doctor.StepSettings, "settings-missing", err))
+	e := doctor.Evidence{Now: time.Now(), Request: c.Request}
+	if c.Settings != nil {
+		c.workload(ctx, &e)
 	}
-	if bears {
-		c.token(ctx, &e)
-	} else {
-		c.certificate(ctx, &e)
-	}
-	c.files(&e)
-	if c.Ask {
-		c.ask(ctx, &e, bears)
-	}
-	c.fromAWS(ctx, &e, bears)
 	if c.Said != "" {
 		e.Answer = &doctor.Answer{Text: c.Said}
 	}
 	c.decision(&e)
 	return e
+}
+
+// workload collects what concerns the workload itself.
+func (c *Case) workload(ctx context.Context, e *doctor.Evidence) {
+	e.Settings = c.settings()
+	bears, err := c.Settings.BearsToken()
+	if err != nil {
+		e.Problems = append(e.Problems, problem(doctor.StepSettings, "settings-missing", err))
+	}
+	if bears {
+		c.token(ctx, e)
+	} else {
+		c.certificate(ctx, e)
+	}
+	c.files(e)
+	if c.Ask {
+		c.ask(ctx, e, bears)
+	}
+	c.fromAWS(ctx, e, bears)
 }
 
 func (c *Case) settings() *doctor.Settings {
