@@ -45,6 +45,8 @@ var rooms = map[string][]string{
 	"doctor/gather":       {"doctor", "reason", "proof", "pki", "policy", "config", "exchange", "internal/cli"},
 	"setup":               {"policy", "pki", "deliver/awssdk"},
 	"kube/survey":         {"kube/identity", "kube/api/v1alpha1", "doctor", "reason"},
+	"secrets":             {".", "reason"},
+	"kube/secrets":        {".", "proof", "kube/vend", "kube/identity", "secrets", "reason"},
 	"kube/api/v1alpha1":   {},
 	"kube/identity":       {"kube/api/v1alpha1"},
 	"kube/vend":           {".", "proof", "exchange", "refresh", "kube/identity", "kube/api/v1alpha1"},
@@ -62,7 +64,7 @@ var rooms = map[string][]string{
 
 // walls are outside packages that only the named rooms may bring in.
 var walls = map[string][]string{
-	"github.com/aws/":                        {"cmd/daypassctl", "cmd/daypass-kube", "kube/privateca", "deliver/awssdk", "doctor/gather", "setup", "e2e/**", "sandbox/sandboxtest"},
+	"github.com/aws/":                        {"secrets", "cmd/daypassctl", "cmd/daypass-kube", "kube/privateca", "deliver/awssdk", "doctor/gather", "setup", "e2e/**", "sandbox/sandboxtest"},
 	"k8s.io/":                                {"kube/**", "cmd/daypass-kube", "e2e/**"},
 	"sigs.k8s.io/":                           {"kube/**", "cmd/daypass-kube", "e2e/**"},
 	"github.com/prometheus/":                 {"kube/**"},

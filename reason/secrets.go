@@ -4,7 +4,7 @@ import "slices"
 
 // secrets: Secrets Manager, Parameter Store and KMS.
 func secrets() []Reason {
-	return slices.Concat(secretsManager(), parameterStore(), keyManagement())
+	return slices.Concat(secretsManager(), parameterStore(), keyManagement(), mounts())
 }
 
 func secretsManager() []Reason {
@@ -96,5 +96,46 @@ func keyManagement() []Reason {
 			"the key that made the ciphertext is not here, or not the one that the call names", "ask in the region and by the key of the ciphertext"},
 		{"kms-signature", "KMSInvalidSignatureException", "",
 			"the signature is not of this key over this message", "sign again, with the same key, message type and algorithm"},
+	}
+}
+
+// mounts: secrets as files in pods.
+func mounts() []Reason {
+	return []Reason{
+		{"secrets-parameter", "", "",
+			"a parameter of the SecretProviderClass has a value that it cannot have", "correct the parameter that the error names"},
+		{"secrets-objects", "", "",
+			"the objects of the SecretProviderClass are not a YAML list of objects", "write a YAML list; each entry has an objectName"},
+		{"secrets-object", "", "",
+			"an object of the SecretProviderClass lacks a field, or has one that it cannot have", "correct the field that the error names"},
+		{"secrets-path", "", "",
+			"the name of an object or alias cannot be the name of a file below the mount", "give an objectAlias of plain characters, without .. and without empty parts"},
+		{"secrets-collision", "", "",
+			"two objects, aliases or jmesPath entries make the same file, or a file where another needs a folder", "give one of them another objectAlias"},
+		{"secrets-region", "", "",
+			"the region is not known, or does not fit the ARNs", "set the parameter region, or the provider's region, and name objects of other regions by failoverObject"},
+		{"secrets-json", "", "",
+			"jmesPath is asked of a value that is not JSON", "store JSON, or leave jmesPath out"},
+		{"secrets-jmespath", "", "",
+			"a jmesPath is not one", "correct it; names with other characters than letters, digits and _ stand in double quotes"},
+		{"secrets-jmes-result", "", "",
+			"a jmesPath finds nothing, or something that is no string", "point it at a string of the value, or quote the value"},
+		{"secrets-too-large", "", "",
+			"the files are larger together than the driver takes", "spread the objects over two SecretProviderClasses"},
+		{"secrets-denied", "AccessDeniedException", "User: %s is not authorized to perform: %s on resource: %s because no %s allows the %s action",
+			"the pod's role may not read the secret or parameter", "allow the action in the policy that the message names"},
+		{"secrets-assume-role", "AccessDenied", "User: %s is not authorized to perform: sts:AssumeRole on resource: %s",
+			"the pod's role may not go on to the role of assumeRoleArn",
+			"allow sts:AssumeRole in the pod's role, and let that role's trust policy name the pod's role"},
+		{"secrets-unreachable", "", "",
+			"AWS did not answer", "look at DNS, network policy and proxy between the node and the region's endpoints"},
+		{"secrets-failed", "", "",
+			"AWS answered with an error", "look at its code and message"},
+		{"secrets-request", "", "",
+			"the mount request is not one of the Secrets Store CSI driver", "let nothing but the driver call the provider's socket"},
+		{"secrets-no-token", "", "",
+			"the driver sent no token of the pod's ServiceAccount for this audience", "set tokenRequests of the driver: audiences sts.amazonaws.com and pods.eks.amazonaws.com"},
+		{"secrets-method", "", "",
+			"the pod's identity has another method than web identity, and usePodIdentity is not set", "set usePodIdentity to \"true\" in the SecretProviderClass"},
 	}
 }
