@@ -100,3 +100,30 @@ func agents() []Reason {
 		},
 	}
 }
+
+// eks: what EKS and EKS Auth refuse.
+func eks() []Reason {
+	return []Reason{
+		{"eks-parameter", "InvalidParameterException", "",
+			"a parameter of the call is not one that EKS takes",
+			"correct the parameter that the message names"},
+		{"eks-cluster-missing", "ResourceNotFoundException", "No cluster found for name: %s.",
+			"the account has no EKS cluster of that name in the region",
+			"correct cluster name and region, which method eks takes from the settings of the cluster"},
+		{"eks-cluster-exists", "ResourceInUseException", "Cluster already exists with name: %s",
+			"the account has an EKS cluster of that name in the region",
+			"choose another name"},
+		{"eks-association-missing", "ResourceNotFoundException", "",
+			"EKS has no association for the pod's namespace and ServiceAccount, or none of that id",
+			"create one: aws eks create-pod-identity-association, or daypassctl associations export"},
+		{"eks-association-exists", "ResourceInUseException", "Association already exists: %s",
+			"EKS has an association for this namespace and ServiceAccount, and takes only one",
+			"update the one that the message names"},
+		{"token-issuer-other", "InvalidTokenException", "",
+			"the pod's token is of another issuer than the EKS cluster's",
+			"see that cluster name and region are those of the cluster that the pod runs in"},
+		{"token-unbound", "InvalidTokenException", "",
+			"the token is not one that a kubelet has projected for a pod",
+			"send the token of a pod"},
+	}
+}

@@ -3,7 +3,7 @@ package reason
 // kubernetes: why a pod of a cluster gets no identity, or is not given what
 // it needs.
 func kubernetes() []Reason {
-	return append(append(agents(), signer()...), []Reason{
+	return append(append(append(agents(), eks()...), signer()...), []Reason{
 		{
 			Slug:  "service-account-missing",
 			Cause: "the ServiceAccount that the pod runs as does not exist, or is not the pod's own",

@@ -6,6 +6,8 @@ import (
 
 	"daypass.dev/sandbox/acmpca"
 	"daypass.dev/sandbox/google"
+	"daypass.dev/sandbox/eks"
+	"daypass.dev/sandbox/eksauth"
 	"daypass.dev/sandbox/iam"
 	"daypass.dev/sandbox/kms"
 	"daypass.dev/sandbox/rolesanywhere"
@@ -34,6 +36,8 @@ func rooms() map[string]room {
 
 		"rolesanywhere":  {rolesanywhere.Service{}, sigv4.RESTJSON, ""},
 		"acm-pca":        {acmpca.Service{}, sigv4.JSON, ""},
+		"eks":            {eks.Service{}, sigv4.RESTJSON, ""},
+		"eks-auth":       {&eksauth.Service{}, sigv4.RESTJSON, ""},
 		"kms":            {kms.Service{}, sigv4.JSON, ""},
 		"secretsmanager": {secretsmanager.Service{}, sigv4.JSON, ""},
 		"ssm":            {ssm.Service{}, sigv4.JSON, ""},

@@ -33,6 +33,9 @@ type Assume struct {
 	Context policy.Context
 	// AnchorARN is kept in the session, for Roles Anywhere.
 	AnchorARN string
+	// OwnLife says that the service chooses Duration, whatever the role's longest
+	// session is.
+	OwnLife bool
 	// WebIdentity is whose token was shown, where As is a web identity.
 	WebIdentity *WebIdentity
 }
@@ -253,7 +256,7 @@ func (c *Call) life(role Role, a Assume) (time.Duration, error) {
 			Detail:  fmt.Sprintf("a session asked for another of %v", life),
 		}
 	}
-	if life > max {
+	if life > max && !a.OwnLife {
 		return 0, &Refusal{
 			Slug: "duration-over-role", Code: "ValidationError", Status: 400,
 			Message: "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",

@@ -20,6 +20,7 @@ func kinds() map[string]kind {
 		"profile":             named(func(a *Account) map[string]*Profile { return a.Profiles }),
 		"crl":                 named(func(a *Account) map[string]*CRL { return a.CRLs }),
 		"subject":             named(func(a *Account) map[string]*Subject { return a.Subjects }),
+		"cluster":             named(func(a *Account) map[string]*Cluster { return a.Clusters }),
 		"private-ca":          named(func(a *Account) map[string]*PrivateCA { return a.PrivateCAs }),
 		"private-certificate": named(func(a *Account) map[string]*PrivateCertificate { return a.PrivateCertificates }),
 		"key":                 named(func(a *Account) map[string]*Key { return a.Keys }),

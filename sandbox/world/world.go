@@ -64,6 +64,7 @@ type Account struct {
 	Buckets  map[string]*Bucket // :: name; names are global, see World.Bucket
 	// OIDCProviders are keyed by the issuer's URL without https://.
 	OIDCProviders map[string]*OIDCProvider
+	Clusters      map[string]*Cluster   // :: name
 	PrivateCAs    map[string]*PrivateCA // :: id
 	// PrivateCertificates are keyed by their ids: the CA's, a slash, the serial.
 	PrivateCertificates map[string]*PrivateCertificate
@@ -83,6 +84,7 @@ func (w *World) AddAccount(id string) *Account {
 		Anchors: map[string]*Anchor{}, Profiles: map[string]*Profile{}, CRLs: map[string]*CRL{},
 		Subjects: map[string]*Subject{}, Buckets: map[string]*Bucket{},
 		OIDCProviders: map[string]*OIDCProvider{},
+		Clusters:      map[string]*Cluster{},
 		PrivateCAs:    map[string]*PrivateCA{}, PrivateCertificates: map[string]*PrivateCertificate{},
 		Keys: map[string]*Key{}, Secrets: map[string]*Secret{}, Parameters: map[string]*Parameter{},
 		Topics: map[string]*Topic{},

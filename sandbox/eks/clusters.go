@@ -1,0 +1,111 @@
+package eks
+
+import (
+	"maps"
+	"net/http"
+	"regexp"
+	"slices"
+
+	"daypass.dev/policy"
+	"daypass.dev/sandbox/wire"
+	"daypass.dev/sandbox/world"
+)
+
+var clusterName = regexp.MustCompile(`^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$`)
+
+func createCluster(q *request) error {
+	var in struct {
+		Name, RoleARN, Version, ClientRequestToken string
+		Tags                                       map[string]string
+	}
+	if err := q.read(&in); err != nil {
+		return err
+	}
+	q.cluster = in.Name
+	if err := q.allowed(q.clusterARN(in.Name), tagContext(in.Tags)); err != nil {
+		return err
+	}
+	if !clusterName.MatchString(in.Name) {
+		return parameter("The cluster name is not one.", "name is %q", in.Name)
+	}
+	if in.RoleARN != "" {
+		if err := q.PassRole(in.RoleARN, "eks.amazonaws.com"); err != nil {
+			return err
+		}
+	}
+	c := &world.Cluster{
+		Name: in.Name, Region: q.Region, ARN: q.clusterARN(in.Name), RoleARN: in.RoleARN, Version: in.Version,
+		Issuer:  "https://oidc.eks." + q.Region + ".amazonaws.com/id/" + world.NewID(""),
+		Created: q.Time, Tags: in.Tags, Associations: map[string]*world.PodAssociation{}, Replayed: map[string]string{},
+	}
+	if own := in.Tags[IssuerTag]; own != "" {
+		c.Issuer = own
+		q.Decision.NotAWS = append(q.Decision.NotAWS, "issuer "+own+" by a tag")
+	}
+	q.World.Lock()
+	defer q.World.Unlock()
+	account := q.World.Account(q.Caller.Account)
+	if account.Clusters[in.Name] != nil {
+		return &world.Refusal{
+			Slug: "eks-cluster-exists", Code: "ResourceInUseException", Status: http.StatusConflict,
+			Message: "Cluster already exists with name: " + in.Name,
+		}
+	}
+	account.Clusters[in.Name] = c
+	q.kept()
+	return wire.JSON(q.w, http.StatusOK, map[string]any{"cluster": describedCluster(c)})
+}
+
+func describedCluster(c *world.Cluster) any {
+	return map[string]any{
+		"name": c.Name, "arn": c.ARN, "createdAt": wire.Epoch(c.Created), "status": "ACTIVE", "roleArn": c.RoleARN, "version": c.Version,
+		"identity": map[string]any{"oidc": map[string]string{"issuer": c.Issuer}}, "tags": maps.Clone(c.Tags),
+	}
+}
+
+func describeCluster(q *request) error {
+	if err := q.allowed(q.clusterARN(q.cluster), nil); err != nil {
+		return err
+	}
+	return q.within(func(c *world.Cluster) error {
+		return wire.JSON(q.w, http.StatusOK, map[string]any{"cluster": describedCluster(c)})
+	})
+}
+
+func listClusters(q *request) error {
+	if err := q.allowed("*", nil); err != nil {
+		return err
+	}
+	q.World.RLock()
+	defer q.World.RUnlock()
+	names := []string{}
+	for name, c := range q.World.Account(q.Caller.Account).Clusters {
+		if c.Region == q.Region {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return wire.JSON(q.w, http.StatusOK, map[string]any{"clusters": names})
+}
+
+func deleteCluster(q *request) error {
+	if err := q.allowed(q.clusterARN(q.cluster), nil); err != nil {
+		return err
+	}
+	return q.within(func(c *world.Cluster) error {
+		delete(q.World.Account(q.Caller.Account).Clusters, c.Name)
+		q.kept()
+		return wire.JSON(q.w, http.StatusOK, map[string]any{"cluster": describedCluster(c)})
+	})
+}
+
+func tagContext(tags map[string]string) policy.Context {
+	ctx := policy.Context{}
+	for k, v := range tags {
+		ctx.Set("aws:RequestTag/"+k, v)
+	}
+	if len(tags) > 0 {
+		ctx["aws:TagKeys"] = policy.Values{List: slices.Sorted(maps.Keys(tags)), Multi: true}
+	}
+	return ctx
+}
