@@ -6,7 +6,7 @@
 // +groupName=awspca.cert-manager.io
 package v1beta1
 
-//go:generate go tool -modfile=../../../../tools/go.mod controller-gen object crd:crdVersions=v1 paths=. output:crd:dir=.
+//go:generate go tool -modfile=../../../../tools/go.mod controller-gen object crd:crdVersions=v1 paths=. output:crd:dir=../../../../charts/daypass/files
 
 import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1"
