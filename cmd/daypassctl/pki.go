@@ -29,7 +29,7 @@ IAM Roles Anywhere accepts. Its key is not encrypted: keep the folder where
 you would keep a root key. Where you have a PKI, use that, and check what it
 issues with daypass check.`,
 	}
-	c.AddCommand(pkiInit(), pkiIssue(), pkiRevoke(), pkiCRL())
+	c.AddCommand(pkiInit(), pkiIssue(), pkiRevoke(), pkiCRL(), pkiRotate())
 	return c
 }
 

@@ -54,7 +54,7 @@ func (s *steward) Reconcile(ctx context.Context, which reconcile.Request) (recon
 	}
 	now, order := s.now(), secret.Annotations[orderAnnotation]
 	roots, changed, err := before.advance(order, s.authority.cluster.Name, s.authority.life, s.lastLeaf, now)
-	if err != nil && !errors.Is(err, errOldRoot) {
+	if err != nil && !errors.Is(err, ErrOldRoot) {
 		return reconcile.Result{}, err
 	}
 	if err != nil {

@@ -145,7 +145,8 @@ const (
 	lag = 10 * time.Minute
 )
 
-var errOldRoot = errors.New("leaves below the root before the last one still live: wait until they have ended")
+// ErrOldRoot says that a root cannot be changed yet.
+var ErrOldRoot = errors.New("leaves below the root before the last one still live: wait until they have ended")
 
 // advance makes the next step of the roots' life, if one is due: the first
 // root, what order asks for, or an old root's end. leafLife is the most that a
@@ -166,7 +167,7 @@ func (r Roots) advance(order string, cluster string, leafLife time.Duration, see
 	switch {
 	case order == orderPrepare && r.Next.Certificate == nil:
 		if r.Old != nil {
-			return r, changed, errOldRoot
+			return r, changed, ErrOldRoot
 		}
 		r.Next, err = newRoot(cluster, now)
 		return r, true, err

@@ -88,7 +88,7 @@ func TestTheLifeOfRoots(t *testing.T) {
 	if step(orderChange, never) {
 		t.Error("changed twice")
 	}
-	if _, _, err := r.advance(orderPrepare, "prod", 24*time.Hour, never, now); err != errOldRoot {
+	if _, _, err := r.advance(orderPrepare, "prod", 24*time.Hour, never, now); err != ErrOldRoot {
 		t.Errorf("a third root: %v", err)
 	}
 	now = r.OldUntil.Add(-time.Second)
