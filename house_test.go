@@ -43,7 +43,7 @@ var rooms = map[string][]string{
 	"sandbox/sandboxtest": {"sandbox", "sandbox/**", "policy", "reason"},
 	"doctor":              {"reason", "proof", "pki", "policy"},
 	"doctor/gather":       {"doctor", "reason", "proof", "pki", "policy", "config", "exchange", "internal/cli"},
-	"setup":               {"policy", "pki", "deliver/awssdk"},
+	"setup":               {"policy", "pki", "reason"},
 	"kube/survey":         {"kube/identity", "kube/api/v1alpha1", "doctor", "reason"},
 	"secrets":             {".", "reason"},
 	"kube/secrets":        {".", "proof", "kube/vend", "kube/identity", "secrets", "reason"},

@@ -21,7 +21,7 @@ type Reason struct {
 func All() []Reason {
 	var all []Reason
 	for _, rows := range [][]Reason{
-		certificates(), sessions(), signatures(), policies(), services(), webIdentity(), storage(), clients(), host(), kubernetes(), privateCA(), google(), topics(), secrets(),
+		certificates(), sessions(), signatures(), policies(), services(), webIdentity(), storage(), clients(), host(), setup(), kubernetes(), privateCA(), google(), topics(), secrets(),
 	} {
 		all = append(all, rows...)
 	}

@@ -1,0 +1,148 @@
+package setup
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/rolesanywhere"
+)
+
+// An Outcome is what workloads and the cluster need to know.
+type Outcome struct {
+	TrustAnchorARN string            `json:"trustAnchorArn,omitempty"`
+	ProfileARN     string            `json:"profileArn,omitempty"`
+	Roles          map[string]string `json:"roles"` // name to ARN
+}
+
+// Apply makes the plan's calls in order, and tells of each before it is made.
+// It stops at the first that fails; what was done stays, and the next plan does
+// not hold it.
+func (c *Client) Apply(ctx context.Context, p *Plan, tell func(Step)) (Outcome, error) {
+	m := p.made
+	for _, s := range p.Steps {
+		tell(s)
+		if err := s.run(ctx, c, &m); err != nil {
+			return Outcome{}, fmt.Errorf("%s: %s: %w", s.Thing, s.Action, err)
+		}
+	}
+	out := Outcome{Roles: map[string]string{}}
+	if p.file.TrustAnchor != nil {
+		out.TrustAnchorARN, out.ProfileARN = m.anchor, m.profile
+	}
+	for _, name := range p.file.names() {
+		out.Roles[name] = p.file.RoleARN(name)
+	}
+	return out, nil
+}
+
+// Destroy is the plan that deletes what the file made, and nothing else.
+func (f *File) Destroy(s *State) *Plan {
+	p := &Plan{file: f, made: made{anchor: unknownAnchor(f)}}
+	if s.profile != nil {
+		id := s.profile.ProfileId
+		p.add(Step{Sign: "-", Thing: "profile " + f.anywhereName(), Action: "rolesanywhere:DeleteProfile", Resource: aws.ToString(s.profile.ProfileArn),
+			run: func(ctx context.Context, c *Client, _ *made) error {
+				_, err := c.ra.DeleteProfile(ctx, &rolesanywhere.DeleteProfileInput{ProfileId: id})
+				return err
+			}})
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.roles)) {
+		if s.roles[name].own {
+			p.deleteRole(name, s.roles[name])
+		}
+	}
+	if s.anchor != nil {
+		id := s.anchor.TrustAnchorId
+		p.add(Step{Sign: "-", Thing: "trust anchor " + f.anywhereName(), Action: "rolesanywhere:DeleteTrustAnchor", Resource: aws.ToString(s.anchor.TrustAnchorArn),
+			run: func(ctx context.Context, c *Client, _ *made) error {
+				_, err := c.ra.DeleteTrustAnchor(ctx, &rolesanywhere.DeleteTrustAnchorInput{TrustAnchorId: id})
+				return err
+			}})
+	}
+	if s.provider != nil && s.provider.own {
+		arn := f.providerARN()
+		p.add(Step{Sign: "-", Thing: "OIDC provider " + f.issuer(), Action: "iam:DeleteOpenIDConnectProvider", Resource: arn,
+			run: func(ctx context.Context, c *Client, _ *made) error {
+				_, err := c.iam.DeleteOpenIDConnectProvider(ctx, &iam.DeleteOpenIDConnectProviderInput{OpenIDConnectProviderArn: aws.String(arn)})
+				return err
+			}})
+	}
+	return p
+}
+
+// Permissions is the least policy, as JSON, with which an operator can carry out
+// this plan, read the state before and after, and go on where it was interrupted.
+func (p *Plan) Permissions() ([]byte, error) {
+	f := p.file
+	type statement struct {
+		Effect           string
+		Action, Resource []string
+		Condition        map[string]map[string]string `json:",omitempty"`
+	}
+	needs := map[string]map[string]bool{} // resource to actions
+	need := func(action string, resources ...string) {
+		for _, r := range resources {
+			if needs[r] == nil {
+				needs[r] = map[string]bool{}
+			}
+			needs[r][action] = true
+		}
+	}
+	need("iam:ListRoles", "*")
+	if f.TrustAnchor != nil {
+		need("rolesanywhere:ListTrustAnchors", "*")
+		need("rolesanywhere:ListProfiles", "*")
+		need("rolesanywhere:ListTagsForResource", f.anywhereARN("trust-anchor", "*"), f.anywhereARN("profile", "*"))
+	}
+	if f.issuer() != "" {
+		need("iam:GetOpenIDConnectProvider", f.providerARN())
+	}
+	roles := "arn:" + f.partition() + ":iam::" + f.Account + ":role" + f.rolePath() + "*"
+	for _, name := range f.names() {
+		// GetRole by a name that nothing has is decided on a role without path.
+		need("iam:GetRole", "arn:"+f.partition()+":iam::"+f.Account+":role/"+name)
+	}
+	for _, action := range []string{"iam:GetRole", "iam:ListRolePolicies", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies"} {
+		need(action, roles)
+	}
+	passed := map[string]bool{}
+	for _, s := range p.Steps {
+		need(s.Action, s.Resource)
+		switch s.Action {
+		case "iam:CreateRole":
+			need("iam:TagRole", s.Resource)
+		case "iam:CreateOpenIDConnectProvider":
+			need("iam:TagOpenIDConnectProvider", s.Resource)
+		case "rolesanywhere:CreateTrustAnchor", "rolesanywhere:CreateProfile":
+			need("rolesanywhere:TagResource", s.Resource)
+		}
+		for _, arn := range s.passes {
+			passed[arn] = true
+		}
+	}
+	doc := struct {
+		Version   string
+		Statement []statement
+	}{Version: "2012-10-17"}
+	// Resources with the same actions share a statement.
+	together := map[string][]string{}
+	for resource, actions := range needs {
+		key := fmt.Sprint(slices.Sorted(maps.Keys(actions)))
+		together[key] = append(together[key], resource)
+	}
+	for _, key := range slices.Sorted(maps.Keys(together)) {
+		resources := slices.Sorted(slices.Values(together[key]))
+		doc.Statement = append(doc.Statement, statement{Effect: "Allow", Action: slices.Sorted(maps.Keys(needs[resources[0]])), Resource: resources})
+	}
+	if len(passed) > 0 {
+		doc.Statement = append(doc.Statement, statement{
+			Effect: "Allow", Action: []string{"iam:PassRole"}, Resource: slices.Sorted(maps.Keys(passed)),
+			Condition: map[string]map[string]string{"StringEquals": {"iam:PassedToService": "rolesanywhere.amazonaws.com"}},
+		})
+	}
+	return indented(doc)
+}

@@ -1,0 +1,223 @@
+package setup
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/url"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/aws/aws-sdk-go-v2/service/rolesanywhere"
+	"github.com/aws/aws-sdk-go-v2/service/rolesanywhere/types"
+	"github.com/aws/smithy-go"
+)
+
+// A Client reads and changes one account and region.
+type Client struct {
+	iam  *iam.Client
+	ra   *rolesanywhere.Client
+	file *File
+}
+
+// NewClient makes a client for a file. The configuration's own region does not
+// count.
+func NewClient(f *File, cfg aws.Config) *Client {
+	cfg.Region = f.Region
+	return &Client{iam.NewFromConfig(cfg), rolesanywhere.NewFromConfig(cfg), f}
+}
+
+// A State is what AWS has of a file, and what stands in its way.
+type State struct {
+	anchor   *types.TrustAnchorDetail
+	profile  *types.ProfileDetail
+	provider *provider
+	roles    map[string]*role // of the file, and what it made that the file no longer names
+}
+
+type provider struct {
+	own       bool
+	clientIDs []string
+}
+
+type role struct {
+	own      bool
+	arn      string
+	trust    string
+	max      int32
+	inline   map[string]string
+	attached []string
+}
+
+// A Missed call is one that the state could not be read without.
+func missing(err error) bool {
+	var api smithy.APIError
+	return errors.As(err, &api) && (api.ErrorCode() == "NoSuchEntity" || api.ErrorCode() == "NoSuchEntityException" || api.ErrorCode() == "ResourceNotFoundException")
+}
+
+// Read looks at everything that the file is about, and changes nothing.
+func (c *Client) Read(ctx context.Context) (*State, error) {
+	s := &State{roles: map[string]*role{}}
+	if err := c.readAnywhere(ctx, s); err != nil {
+		return nil, err
+	}
+	if c.file.issuer() != "" {
+		if err := c.readProvider(ctx, s); err != nil {
+			return nil, err
+		}
+	}
+	names := c.file.names()
+	for pages := iam.NewListRolesPaginator(c.iam, &iam.ListRolesInput{PathPrefix: aws.String(c.file.rolePath())}); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range page.Roles {
+			names = append(names, aws.ToString(r.RoleName))
+		}
+	}
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		r, err := c.readRole(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		if r != nil {
+			s.roles[name] = r
+		}
+	}
+	return s, nil
+}
+
+// readAnywhere finds trust anchor and profile by name and tag: AWS lets several
+// have the same name.
+func (c *Client) readAnywhere(ctx context.Context, s *State) error {
+	if c.file.TrustAnchor == nil {
+		return nil
+	}
+	for pages := rolesanywhere.NewListTrustAnchorsPaginator(c.ra, &rolesanywhere.ListTrustAnchorsInput{}); pages.HasMorePages() && s.anchor == nil; {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return err
+		}
+		for _, a := range page.TrustAnchors {
+			if aws.ToString(a.Name) != c.file.anywhereName() {
+				continue
+			}
+			if own, err := c.own(ctx, aws.ToString(a.TrustAnchorArn)); err != nil {
+				return err
+			} else if own {
+				s.anchor = &a
+				break
+			}
+		}
+	}
+	for pages := rolesanywhere.NewListProfilesPaginator(c.ra, &rolesanywhere.ListProfilesInput{}); pages.HasMorePages() && s.profile == nil; {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return err
+		}
+		for _, p := range page.Profiles {
+			if aws.ToString(p.Name) != c.file.anywhereName() {
+				continue
+			}
+			if own, err := c.own(ctx, aws.ToString(p.ProfileArn)); err != nil {
+				return err
+			} else if own {
+				s.profile = &p
+				break
+			}
+		}
+	}
+	return nil
+}
+
+func (c *Client) own(ctx context.Context, arn string) (bool, error) {
+	tags, err := c.ra.ListTagsForResource(ctx, &rolesanywhere.ListTagsForResourceInput{ResourceArn: aws.String(arn)})
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(tags.Tags, func(t types.Tag) bool {
+		return aws.ToString(t.Key) == OwnTag && aws.ToString(t.Value) == c.file.Name
+	}), nil
+}
+
+func (c *Client) readProvider(ctx context.Context, s *State) error {
+	got, err := c.iam.GetOpenIDConnectProvider(ctx, &iam.GetOpenIDConnectProviderInput{OpenIDConnectProviderArn: aws.String(c.file.providerARN())})
+	if missing(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	s.provider = &provider{clientIDs: got.ClientIDList, own: c.ownIAM(got.Tags)}
+	return nil
+}
+
+func (c *Client) ownIAM(tags []iamtypes.Tag) bool {
+	return slices.ContainsFunc(tags, func(t iamtypes.Tag) bool {
+		return aws.ToString(t.Key) == OwnTag && aws.ToString(t.Value) == c.file.Name
+	})
+}
+
+// readRole is nil without an error if there is no such role.
+func (c *Client) readRole(ctx context.Context, name string) (*role, error) {
+	got, err := c.iam.GetRole(ctx, &iam.GetRoleInput{RoleName: aws.String(name)})
+	if missing(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	r := &role{
+		own: c.ownIAM(got.Role.Tags), arn: aws.ToString(got.Role.Arn), max: aws.ToInt32(got.Role.MaxSessionDuration),
+		trust: unescaped(got.Role.AssumeRolePolicyDocument), inline: map[string]string{},
+	}
+	if !r.own {
+		return r, nil
+	}
+	for pages := iam.NewListRolePoliciesPaginator(c.iam, &iam.ListRolePoliciesInput{RoleName: aws.String(name)}); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range page.PolicyNames {
+			got, err := c.iam.GetRolePolicy(ctx, &iam.GetRolePolicyInput{RoleName: aws.String(name), PolicyName: aws.String(p)})
+			if err != nil {
+				return nil, err
+			}
+			r.inline[p] = unescaped(got.PolicyDocument)
+		}
+	}
+	for pages := iam.NewListAttachedRolePoliciesPaginator(c.iam, &iam.ListAttachedRolePoliciesInput{RoleName: aws.String(name)}); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range page.AttachedPolicies {
+			r.attached = append(r.attached, aws.ToString(p.PolicyArn))
+		}
+	}
+	return r, nil
+}
+
+// unescaped is a policy as IAM sends it, as JSON.
+func unescaped(text *string) string {
+	if plain, err := url.PathUnescape(aws.ToString(text)); err == nil {
+		return plain
+	}
+	return aws.ToString(text)
+}
+
+// sameJSON tells whether two texts are the same policy.
+func sameJSON(a, b string) bool {
+	var x, y any
+	if json.Unmarshal([]byte(a), &x) != nil || json.Unmarshal([]byte(b), &y) != nil {
+		return a == b
+	}
+	p, _ := json.Marshal(x) // of what was JSON
+	q, _ := json.Marshal(y)
+	return string(p) == string(q)
+}
