@@ -1,6 +1,8 @@
 // Command gosdk is a workload: it writes, reads and lists an S3 object with the
 // AWS SDK for Go and whatever credentials its default chain finds. BUCKET names
 // the bucket; TOPIC, if set, is the ARN of an SNS topic that it tells then.
+// With EVERY, as 1s, it goes on to read the object that often, each time with
+// whatever credentials there are then, until a read fails.
 package main
 
 import (
@@ -23,10 +25,39 @@ const key = "from-go.txt"
 func main() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	if err := run(ctx, os.Getenv("BUCKET"), os.Getenv("TOPIC")); err != nil {
+	err := run(ctx, os.Getenv("BUCKET"), os.Getenv("TOPIC"))
+	if every, wrong := time.ParseDuration(os.Getenv("EVERY")); err == nil && wrong == nil {
+		err = repeat(every, os.Getenv("BUCKET"))
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+}
+
+// repeat returns the first error.
+func repeat(every time.Duration, bucket string) error {
+	for n := 1; ; n++ {
+		time.Sleep(every)
+		if err := read(bucket); err != nil {
+			return fmt.Errorf("%s: read %d: %w", time.Now().UTC().Format(time.RFC3339), n, err)
+		}
+		fmt.Println("read", n)
+	}
+}
+
+func read(bucket string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	cfg, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return err
+	}
+	object, err := s3.NewFromConfig(cfg).GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: aws.String(key)})
+	if err != nil {
+		return err
+	}
+	return object.Body.Close()
 }
 
 func run(ctx context.Context, bucket, topic string) error {
