@@ -169,7 +169,9 @@ func get(ctx context.Context, client *http.Client, at string) ([]byte, time.Dura
 	if err != nil {
 		return nil, 0, invalid("issuer-discovery", noKey, "%s is no URL", short(at))
 	}
-	r.Header.Set("Accept", "application/json")
+	// Of two types: an API server of Kubernetes gives its keys only to who takes
+	// the second.
+	r.Header.Set("Accept", "application/json, application/jwk-set+json")
 	answer, err := client.Do(r)
 	if err != nil {
 		return nil, 0, unreachable(at, err)
