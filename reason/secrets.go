@@ -127,6 +127,8 @@ func mounts() []Reason {
 		{"secrets-assume-role", "AccessDenied", "User: %s is not authorized to perform: sts:AssumeRole on resource: %s",
 			"the pod's role may not go on to the role of assumeRoleArn",
 			"allow sts:AssumeRole in the pod's role, and let that role's trust policy name the pod's role"},
+		{"secrets-credentials", "", "",
+			"AWS gives the pod's identity no credentials", "look at the code and message, and at the role's trust policy"},
 		{"secrets-unreachable", "", "",
 			"AWS did not answer", "look at DNS, network policy and proxy between the node and the region's endpoints"},
 		{"secrets-failed", "", "",

@@ -119,10 +119,14 @@ func (c *Class) Render(values []Value, mode fs.FileMode) ([]File, []Version, err
 		}
 	}
 	if total > MaxTotal {
-		return nil, nil, wrong("secrets-too-large", "", "the files have %d bytes together, more than %d", total, MaxTotal)
+		return nil, nil, tooLarge(total)
 	}
 	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
 	return files, versions, nil
+}
+
+func tooLarge(total int) *Error {
+	return wrong("secrets-too-large", "", "the files have %d bytes together, more than %d", total, MaxTotal)
 }
 
 // checkJMES compiles a JMESPath; the library's panics on odd texts become

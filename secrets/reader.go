@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"sync"
 	"time"
@@ -32,6 +33,9 @@ type Reader struct {
 	FIPS, DualStack bool
 	// Client makes the calls; nil: http.DefaultClient.
 	Client *http.Client
+	// Keep is how old a value may be for who has it already, beside a minute for
+	// all others: how long values are remembered. Zero: a minute.
+	Keep time.Duration
 	// Log is told what is not an error. Nil: silent.
 	Log *slog.Logger
 	// Observe is told of each call: the operation, nil or what went wrong, and
@@ -75,9 +79,15 @@ type held struct {
 }
 
 // Read returns the values of a class's objects in their order, for region where
-// the class names none. It is all or nothing. Errors are *Error, several joined;
-// any other means that no credentials came, or that ctx was done.
-func (r *Reader) Read(ctx context.Context, p Principal, c *Class, region string) ([]Value, error) {
+// the class names none. It is all or nothing. Who has the values already, and
+// wants to know whether they have changed, may get ones that are as old as Keep,
+// or a little less, so that not all ask at once. Errors are *Error, several
+// joined; any other means that no credentials came, or that ctx was done.
+func (r *Reader) Read(ctx context.Context, p Principal, c *Class, region string, again bool) ([]Value, error) {
+	age := lasting
+	if again && r.Keep > lasting {
+		age = r.Keep - rand.N(r.Keep/5+1)
+	}
 	regions, err := c.regions(region)
 	if err != nil {
 		return nil, err
@@ -87,15 +97,38 @@ func (r *Reader) Read(ctx context.Context, p Principal, c *Class, region string)
 	for i, o := range c.Objects {
 		wanted[i] = o.Item
 	}
-	values, errs := r.values(ctx, p, regions[0], wanted)
+	values, errs := r.values(ctx, p, regions[0], wanted, age)
 	if len(regions) == 2 {
-		r.failOver(ctx, p, c, regions[1], values, errs)
+		r.failOver(ctx, p, c, regions[1], values, errs, age)
 	}
-	return values, join(errs)
+	if err := join(errs); err != nil {
+		return nil, err
+	}
+	total := 0
+	for _, v := range values {
+		total += len(v.Data)
+	}
+	if total > MaxTotal { // it would be remembered in vain
+		r.forget(p, regions, c)
+		return nil, tooLarge(total)
+	}
+	return values, nil
+}
+
+// forget drops what a class has brought.
+func (r *Reader) forget(p Principal, regions []string, c *Class) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, o := range c.Objects {
+		for _, region := range regions {
+			delete(r.held, heldKey{p.Key, region, o.Item})
+			delete(r.held, heldKey{p.Key, region, o.Failover})
+		}
+	}
 }
 
 // failOver asks the second region for what the first had no answer to.
-func (r *Reader) failOver(ctx context.Context, p Principal, c *Class, region string, values []Value, errs []error) {
+func (r *Reader) failOver(ctx context.Context, p Principal, c *Class, region string, values []Value, errs []error, age time.Duration) {
 	var wanted []Item
 	var at []int
 	for i, o := range c.Objects {
@@ -114,7 +147,7 @@ func (r *Reader) failOver(ctx context.Context, p Principal, c *Class, region str
 	if r.Log != nil {
 		r.Log.Warn("asking the failover region", "region", region, "objects", len(wanted), "error", errs[at[0]].Error())
 	}
-	more, failed := r.values(ctx, p, region, wanted)
+	more, failed := r.values(ctx, p, region, wanted, age)
 	for k, i := range at {
 		values[i] = more[k]
 		if failed[k] != nil {
@@ -162,7 +195,7 @@ func (c *Class) regions(region string) ([]string, error) {
 
 // values returns for each item its value or an error. What somebody else is
 // reading for the same principal is waited for, not read again.
-func (r *Reader) values(ctx context.Context, p Principal, region string, wanted []Item) ([]Value, []error) {
+func (r *Reader) values(ctx context.Context, p Principal, region string, wanted []Item, age time.Duration) ([]Value, []error) {
 	all := make([]*held, len(wanted))
 	mine := map[Item]*held{}
 	r.mu.Lock()
@@ -171,7 +204,7 @@ func (r *Reader) values(ctx context.Context, p Principal, region string, wanted 
 	for i, item := range wanted {
 		key := heldKey{p.Key, region, item}
 		h := r.held[key]
-		if h == nil {
+		if h == nil || mine[item] == nil && now.Sub(h.asked) >= age {
 			h = &held{done: make(chan struct{}), asked: now}
 			if r.held == nil {
 				r.held = map[heldKey]*held{}
@@ -201,7 +234,7 @@ func (r *Reader) sweep(now time.Time) {
 	for key, h := range r.held {
 		select {
 		case <-h.done:
-			if h.err != nil || now.Sub(h.asked) >= lasting {
+			if h.err != nil || now.Sub(h.asked) >= max(lasting, r.Keep) {
 				delete(r.held, key)
 			}
 		default:

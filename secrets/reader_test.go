@@ -130,7 +130,7 @@ func (s *stage) expect(since int, what string, want map[string]int) {
 
 func (s *stage) read(p Principal, c *Class) []Value {
 	s.t.Helper()
-	values, err := s.reader.Read(s.t.Context(), p, c, "us-east-1")
+	values, err := s.reader.Read(s.t.Context(), p, c, "us-east-1", false)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -183,6 +183,21 @@ func TestFiftySecretsByBatch(t *testing.T) {
 	clock.Unlock()
 	s.read(p, c)
 	s.expect(mark, "50 unchanged secrets, after a minute", map[string]int{"BatchGetSecretValue": 3})
+
+	// Who has them already makes no calls until the interval is nearly over.
+	s.reader.Keep = 10 * time.Minute
+	for step, want := range []map[string]int{{}, {"BatchGetSecretValue": 3}, {}} {
+		clock.Lock()
+		now = now.Add([]time.Duration{7 * time.Minute, 3 * time.Minute, 7 * time.Minute}[step])
+		clock.Unlock()
+		mark = len(s.Decisions())
+		for range 30 {
+			if _, err := s.reader.Read(t.Context(), p, c, "us-east-1", true); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.expect(mark, fmt.Sprintf("30 polls, step %d", step), want)
+	}
 }
 
 // Who may not batch reads 50 side by side; that is remembered.
@@ -214,7 +229,7 @@ func TestPrincipalsNeverShare(t *testing.T) {
 	ann := s.principal("ann", allow("secretsmanager:*", "*"))
 	bob := s.principal("bob", allow("secretsmanager:BatchGetSecretValue", "*"))
 	s.read(ann, c)
-	_, err := s.reader.Read(t.Context(), bob, c, "us-east-1")
+	_, err := s.reader.Read(t.Context(), bob, c, "us-east-1", false)
 	var e *Error
 	if !errors.As(err, &e) || e.Slug != "secrets-denied" {
 		t.Errorf("bob: %v", err)
@@ -251,7 +266,7 @@ func TestEveryKindOfItem(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 	s.before.Store(nil)
-	_, err := s.reader.Read(ctx, p, &Class{Objects: []Object{{Item: Item{Parameter: true, Name: "/p/1"}}, {Item: Item{Parameter: true, Name: "/none"}}}}, "us-east-1")
+	_, err := s.reader.Read(ctx, p, &Class{Objects: []Object{{Item: Item{Parameter: true, Name: "/p/1"}}, {Item: Item{Parameter: true, Name: "/none"}}}}, "us-east-1", false)
 	if err == nil || !strings.Contains(err.Error(), "us-east-1: /none: GetParameters: ParameterNotFound: there is no such parameter") {
 		t.Errorf("a missing parameter: %v", err)
 	}
@@ -268,7 +283,7 @@ func TestEveryKindOfItem(t *testing.T) {
 		t.Fatal(err)
 	}
 	arn := *d.ARN
-	values, err = s.reader.Read(ctx, p, &Class{Objects: []Object{{Item: Item{Name: arn}}, {Item: Item{Name: arn[:len(arn)-7]}}, {Item: Item{Name: "s0", Version: version}}, {Item: Item{Name: "s0", Label: "AWSPREVIOUS"}}}}, "us-east-1")
+	values, err = s.reader.Read(ctx, p, &Class{Objects: []Object{{Item: Item{Name: arn}}, {Item: Item{Name: arn[:len(arn)-7]}}, {Item: Item{Name: "s0", Version: version}}, {Item: Item{Name: "s0", Label: "AWSPREVIOUS"}}}}, "us-east-1", false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -308,7 +323,7 @@ func TestFailover(t *testing.T) {
 		t.Errorf("the first answers: asked %s", got)
 	}
 	mark = len(s.Decisions())
-	if _, err := s.reader.Read(t.Context(), p, class("only-there"), ""); err == nil || !strings.Contains(err.Error(), "us-east-1: only-there: GetSecretValue: ResourceNotFoundException") {
+	if _, err := s.reader.Read(t.Context(), p, class("only-there"), "", false); err == nil || !strings.Contains(err.Error(), "us-east-1: only-there: GetSecretValue: ResourceNotFoundException") {
 		t.Errorf("not there: %v", err)
 	}
 	if got := regions(mark); got != "us-east-1 " {
@@ -352,7 +367,7 @@ func TestAssumeRole(t *testing.T) {
 		s.read(p, &Class{AssumeRoleARN: far.ARN, Objects: []Object{{Item: Item{Name: name}}}})
 	}
 	s.expect(mark, "two objects", map[string]int{"AssumeRole": 1, "GetSecretValue": 2})
-	_, err := s.reader.Read(t.Context(), p, &Class{AssumeRoleARN: far.ARN + "2", Objects: []Object{{Item: Item{Name: "a"}}}}, "us-east-1")
+	_, err := s.reader.Read(t.Context(), p, &Class{AssumeRoleARN: far.ARN + "2", Objects: []Object{{Item: Item{Name: "a"}}}}, "us-east-1", false)
 	var e *Error
 	if !errors.As(err, &e) || e.Slug != "secrets-assume-role" || !strings.Contains(err.Error(), "not authorized to perform: sts:AssumeRole") {
 		t.Errorf("a role that does not trust: %v", err)
@@ -430,7 +445,7 @@ func TestMissingPermissions(t *testing.T) {
 	for _, r := range rows {
 		r.prepare()
 		p := s.principal(strings.ReplaceAll(strings.ReplaceAll(r.name, " ", "-"), "'", ""), r.statements...)
-		_, err := s.reader.Read(ctx, p, &Class{Objects: []Object{{Item: Item{Name: r.arn}}}}, "us-east-1")
+		_, err := s.reader.Read(ctx, p, &Class{Objects: []Object{{Item: Item{Name: r.arn}}}}, "us-east-1", false)
 		var e *Error
 		if !errors.As(err, &e) || e.Slug != r.slug || !strings.Contains(err.Error(), r.text) || !strings.Contains(e.Advice(), r.hint) {
 			t.Errorf("%s: %v\nhint: %s", r.name, err, daypass.Advice(err))
@@ -444,7 +459,7 @@ func TestMissingPermissions(t *testing.T) {
 		}
 	}
 	p := s.principal("all", reads, decrypts)
-	values, err := s.reader.Read(ctx, p, &Class{Objects: []Object{{Item: Item{Name: secret}}}}, "us-east-1")
+	values, err := s.reader.Read(ctx, p, &Class{Objects: []Object{{Item: Item{Name: secret}}}}, "us-east-1", false)
 	if err != nil || string(values[0].Data) != "value of secret_b" {
 		t.Errorf("with all permissions: %v", err)
 	}

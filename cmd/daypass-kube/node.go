@@ -63,6 +63,9 @@ type nodeProgram struct {
 }
 
 func runNode(ctx context.Context, f *nodeFlags, stderr io.Writer) error {
+	if err := f.fromNode(ctx); err != nil {
+		return err
+	}
 	n, err := newNodeProgram(f, stderr)
 	if err != nil {
 		return err
@@ -80,6 +83,11 @@ func runNode(ctx context.Context, f *nodeFlags, stderr io.Writer) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	go func() { stop(n.dir.run(ctx)) }()
+	go func() {
+		if err := n.serveSecrets(ctx, events); err != nil {
+			stop(err)
+		}
+	}()
 	ready := func(ctx context.Context) error {
 		return errors.Join(n.dir.ready(ctx), n.tokens.Ready(ctx), program.Ready())
 	}

@@ -25,10 +25,11 @@ type nodeFlags struct {
 	anyEndpoint                        string
 	cluster                            settings
 	own                                config.Settings // whom method eks shows AWS
+	secrets                            secretsFlags
 }
 
 func newNodeFlags() *nodeFlags {
-	return &nodeFlags{health: ":9912", format: "text", podAddress: "enforce", rate: 10, own: config.Defaults()}
+	return &nodeFlags{health: ":9912", format: "text", podAddress: "enforce", rate: 10, own: config.Defaults(), secrets: secretsFlags{poll: 2 * time.Minute}}
 }
 
 func (f *nodeFlags) table() []cli.Setting {
@@ -40,7 +41,8 @@ func (f *nodeFlags) table() []cli.Setting {
 		{Flag: "upstream-rate", Arg: "N", Into: (*count)(&f.rate), Help: "calls to AWS that may begin in a second, for each method; 0 is as many as want to"},
 		{Flag: "keep-dir", Arg: "DIR", Into: &f.keepDir, Help: "directory in memory (tmpfs) where credentials outlive a restart of the agent"},
 		{Flag: "session-duration", Arg: "SECONDS", Into: &f.own.SessionDuration, Help: "life of credentials to ask for, where the method lets choose; after a chain of roles an hour at most"},
-		{Flag: "region", Arg: "REGION", Into: &f.own.Region, Also: []string{"AWS_REGION", "AWS_DEFAULT_REGION"}, Help: "where to call STS and EKS"},
+		{Flag: "region", Arg: "REGION", Into: &f.own.Region, Also: []string{"AWS_REGION", "AWS_DEFAULT_REGION"},
+			Help: "where to call STS and EKS, and to read secrets; not given, as the node's label topology.kubernetes.io/region says, if that is one of AWS's"},
 	}
 	for _, s := range f.cluster.table() {
 		switch s.Flag {
@@ -50,6 +52,7 @@ func (f *nodeFlags) table() []cli.Setting {
 	}
 	all = append(all, cli.Setting{Flag: "node-role-arn", Arg: "ARN", Into: &f.own.RoleARN, Help: "the node's own role for method eks, if a certificate or token gives it"})
 	all = append(all, f.own.ProofTable()...)
+	all = append(all, f.secrets.table()...)
 	return append(all,
 		cli.Setting{Flag: "use-fips-endpoint", Into: &f.own.FIPS, Also: []string{"AWS_USE_FIPS_ENDPOINT"}, Help: "call AWS where its cryptography is validated by FIPS 140"},
 		cli.Setting{Flag: "use-dualstack-endpoint", Into: &f.own.DualStack, Also: []string{"AWS_USE_DUALSTACK_ENDPOINT"}, Help: "call AWS where it has IPv6, too"},
@@ -75,9 +78,11 @@ func (f *nodeFlags) read() (identity.Cluster, error) {
 	case f.node == "":
 		return s.Cluster, cli.Usagef("give --node-name (or DAYPASS_NODE_NAME), in a pod from spec.nodeName", "--node-name is missing")
 	case f.own.Region == "":
-		return s.Cluster, cli.Usagef("give --region (or DAYPASS_REGION, AWS_REGION)", "--region is missing")
+		return s.Cluster, cli.Usagef("give --region (or DAYPASS_REGION, AWS_REGION); the node's label topology.kubernetes.io/region names no region of AWS", "--region is missing")
 	case f.podAddress != "enforce" && f.podAddress != "audit" && f.podAddress != "off":
 		return s.Cluster, cli.Usagef("give enforce, audit or off", "--pod-address: %.40q is none of them", f.podAddress)
+	case f.secrets.poll < 10*time.Second:
+		return s.Cluster, cli.Usagef("give 10s or more", "--secrets-poll-interval: %s", f.secrets.poll)
 	case f.own.SessionDuration < 15*time.Minute || f.own.SessionDuration > 12*time.Hour:
 		return s.Cluster, cli.Usagef("give 15m to 12h", "--session-duration: %s", f.own.SessionDuration)
 	}
