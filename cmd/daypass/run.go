@@ -124,7 +124,7 @@ func environment(ctx context.Context, src daypass.Source, variables bool, log *s
 	token := rand.Text()
 	endpoint := &deliver.Container{Source: src, Token: daypass.Secret(token), Log: log}
 	server := deliver.Server(deliver.Guard(endpoint, log), log)
-	go func() { _ = server.Serve(open[0]) }()
+	go func() { _ = server.Serve(deliver.Bounded(open[0], deliver.MostConnections, deliver.MostConnections)) }()
 	return append(environ,
 		"AWS_CONTAINER_CREDENTIALS_FULL_URI=http://"+open[0].Addr().String()+deliver.ContainerPath,
 		"AWS_CONTAINER_AUTHORIZATION_TOKEN="+token,

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -17,6 +19,9 @@ import (
 	"daypass.dev/internal/cli"
 	"daypass.dev/reason"
 )
+
+// mostProbes is how many connections of probes are held at a time.
+const mostProbes = 64
 
 type serveFlags struct {
 	listen, tokenFile, health, audit string
@@ -111,7 +116,7 @@ func serving(ctx context.Context, o *options, flags *serveFlags, stdout io.Write
 	}
 	var all servers
 	for _, l := range open {
-		all = append(all, server{deliver.Server(answers, log), l})
+		all = append(all, server{deliver.Server(answers, log), deliver.Bounded(l, deliver.MostConnections, deliver.MostConnections)})
 	}
 	if flags.health != "" {
 		l, err := net.Listen("tcp", flags.health)
@@ -119,15 +124,25 @@ func serving(ctx context.Context, o *options, flags *serveFlags, stdout io.Write
 			all.close()
 			return fmt.Errorf("listening for health checks: %w", err)
 		}
-		all = append(all, server{deliver.Server(served.health(shows), log), l})
+		all = append(all, server{deliver.Server(served.health(shows), log), deliver.Bounded(l, mostProbes, mostProbes)})
 		log.Info("answering health checks", "address", l.Addr().String())
 	}
+	limitMemory()
 	served.begin(ctx)
 	announce(stdout, open, served, flags.tokenFile, !routable(addrs))
 	for _, r := range served {
 		log.Info("serving credentials", "role", r.arn, "address", open[0].Addr().String()+r.path())
 	}
 	return all.serve(ctx)
+}
+
+// limitMemory has garbage cleared away sooner once a crowd of callers makes
+// much of it. GOMEMLIMIT comes before.
+func limitMemory() {
+	const soft = 48 << 20
+	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
+		debug.SetMemoryLimit(soft)
+	}
 }
 
 // byPath tells the two protocols apart.

@@ -18,7 +18,9 @@ type Served struct {
 	IMDS, Container string
 	// TokenFile holds the authorization token of the container endpoint.
 	TokenFile string
-	log       lockedBuffer
+	// PID is its process.
+	PID int
+	log lockedBuffer
 }
 
 // Log is what it has written to standard error so far.
@@ -63,6 +65,7 @@ func Serve(t testing.TB, daypass string, env []string, args ...string) *Served {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	s.PID = cmd.Process.Pid
 	t.Cleanup(func() {
 		_ = cmd.Process.Signal(os.Interrupt)
 		if err := cmd.Wait(); err != nil {
