@@ -4,8 +4,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"daypass.dev/internal/cli"
 	"daypass.dev/kube/identity"
@@ -59,6 +61,7 @@ number of replicas may run.`,
 		if err != nil {
 			return err
 		}
+		log.SetLogger(logr.FromSlogHandler(l.Handler()))
 		s.Log = l
 		return s.Run(c.Context(), config)
 	}

@@ -81,11 +81,9 @@ func session(t *testing.T, sandbox *kubetest.AWS, a account, chain string, key c
 	return err
 }
 
-// TestTheRootIsChanged by one command, with AWS's trust anchor and running pods
+// rootChanged: by one command, with AWS's trust anchor and running pods
 // in mind: leaves of both roots are good until the old root's have ended.
-func TestTheRootIsChanged(t *testing.T) {
-	sandbox := kubetest.Sandbox(t)
-	r := kubetest.Chart(t, values(account{}))
+func rootChanged(t *testing.T, sandbox *kubetest.AWS, r *kubetest.Release) {
 	n := kubetest.New(t)
 	a := newAccount(t, sandbox, roots(n), n.Name, n.Name, "here")
 	desk := newDesk(t, sandbox, n)

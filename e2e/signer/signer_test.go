@@ -37,11 +37,24 @@ spec:
   containers: [{name: aws-cli, image: "localhost/aws-cli:e2e"}]
 `
 
-// TestOneAnnotation: chart, trust anchor, annotation; then a pod calls AWS
-// with AWS's own CLI, by a certificate that the cluster's signer has given it.
-func TestOneAnnotation(t *testing.T) {
+// TestSigner installs the chart once for all that goes on in a cluster with a
+// signer.
+func TestSigner(t *testing.T) {
 	sandbox := kubetest.Sandbox(t)
 	r := kubetest.Chart(t, values(account{}))
+	t.Run("one annotation", func(t *testing.T) { oneAnnotation(t, sandbox, r) })
+	t.Run("who may ask", whoMayAsk)
+	t.Run("many at once", manyAtOnce)
+	t.Run("a replica is killed", func(t *testing.T) { killed(t, r) })
+	t.Run("agents", func(t *testing.T) { agents(t, r) })
+	t.Run("no key is kept", func(t *testing.T) { noKeyIsKept(t, r) })
+	t.Run("a stolen token", func(t *testing.T) { stolen(t, r) })
+	t.Run("the root is changed", func(t *testing.T) { rootChanged(t, sandbox, r) })
+}
+
+// oneAnnotation: chart, trust anchor, annotation; then a pod calls AWS with
+// AWS's own CLI, by a certificate that the cluster's signer has given it.
+func oneAnnotation(t *testing.T, sandbox *kubetest.AWS, r *kubetest.Release) {
 	kubetest.Provide(t, sandbox, kubetest.AWSCLI)
 	n := kubetest.New(t)
 	trusted := roots(n)

@@ -6,18 +6,17 @@ import (
 	"fmt"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/runtime"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	typed "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/tools/clientcmd"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // A Keeper is an operator's hand on the roots of a cluster's signer. It gives
 // orders; keys are made, and changed, by the signer itself.
 type Keeper struct {
-	to     client.Client
-	secret types.NamespacedName
+	to     typed.SecretInterface
+	secret string
 	poll   time.Duration
 }
 
@@ -30,21 +29,17 @@ func NewKeeper(kubeconfig, namespace, secret string) (*Keeper, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reaching the cluster: %w", err)
 	}
-	scheme := runtime.NewScheme()
-	if err := corev1.AddToScheme(scheme); err != nil {
-		return nil, err
-	}
-	to, err := client.New(config, client.Options{Scheme: scheme})
+	to, err := typed.NewForConfig(config)
 	if err != nil {
 		return nil, fmt.Errorf("reaching the cluster: %w", err)
 	}
-	return &Keeper{to, types.NamespacedName{Namespace: namespace, Name: secret}, 500 * time.Millisecond}, nil
+	return &Keeper{to.Secrets(namespace), secret, 500 * time.Millisecond}, nil
 }
 
 // Roots are the signer's now.
 func (k *Keeper) Roots(ctx context.Context) (Roots, error) {
-	s := &corev1.Secret{}
-	if err := k.to.Get(ctx, k.secret, s); err != nil {
+	s, err := k.to.Get(ctx, k.secret, metav1.GetOptions{})
+	if err != nil {
 		return Roots{}, fmt.Errorf("reading Secret %s: %w", k.secret, err)
 	}
 	return readRoots(s)
@@ -81,10 +76,8 @@ func (k *Keeper) order(ctx context.Context, order string, done func(Roots) bool)
 			return r, err
 		}
 		if first {
-			s := &corev1.Secret{}
-			s.Namespace, s.Name = k.secret.Namespace, k.secret.Name
-			patch := client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, orderAnnotation, order))
-			if err := k.to.Patch(ctx, s, patch); err != nil {
+			patch := fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, orderAnnotation, order)
+			if _, err := k.to.Patch(ctx, k.secret, types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
 				return Roots{}, fmt.Errorf("writing Secret %s: %w", k.secret, err)
 			}
 		}

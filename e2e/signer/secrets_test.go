@@ -1,0 +1,185 @@
+package signer
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/pem"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"daypass.dev/e2e/kube"
+	"daypass.dev/e2e/kube/kubetest"
+	"daypass.dev/pki"
+)
+
+const holder = `
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: holder}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: holder}
+spec:
+  serviceAccountName: holder
+  terminationGracePeriodSeconds: 0
+  containers:
+  - {name: shell, image: "IMAGE", args: ["-c", "sleep 3600"], volumeMounts: [{name: certificate, mountPath: /certificate}]}
+  volumes:
+  - name: certificate
+    projected: {sources: [{podCertificate: {signerName: daypass.dev/workload, keyType: ECDSAP256, credentialBundlePath: bundle.pem}}]}
+`
+
+// spellings are the ways in which a key could lie about: its PEM's lines, its
+// DER, and the number itself, plain, in hex and in base64.
+func spellings(t *testing.T, text []byte) [][]byte {
+	t.Helper()
+	key, err := pki.ParseKey(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	number, err := key.(*ecdsa.PrivateKey).Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	canonical, err := pki.EncodeKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, _ := pem.Decode(canonical)
+	lines := bytes.Split(bytes.TrimSpace(canonical), []byte("\n"))
+	return [][]byte{
+		number, []byte(hex.EncodeToString(number)), []byte(base64.StdEncoding.EncodeToString(number)),
+		block.Bytes, lines[1], []byte(base64.StdEncoding.EncodeToString(canonical)[60:120]),
+	}
+}
+
+// noKeyIsKept: a pod's key is in its volume and nowhere else: not in etcd's
+// data, in no log. The root's key, which lies in a Secret, is found by the same
+// search in etcd, and in no log.
+func noKeyIsKept(t *testing.T, r *kubetest.Release) {
+	n := kubetest.New(t)
+	n.Apply(strings.ReplaceAll(holder, "IMAGE", kube.BusyboxImage))
+	n.Wait("pod/holder", "Ready", 2*time.Minute)
+	bundle, err := n.Exec("holder", "shell", "cat", "/certificate/bundle.pem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := r.Kubectl("get", "secret", "daypass-signer-root", `--output=go-template={{index .data "root.pem" | base64decode}}`)
+	pod, rootKey := spellings(t, []byte(bundle)), spellings(t, []byte(root))
+
+	etcd := files(t, n, "etcd", "/run/etcd")
+	n.Eventually(10*time.Second, "etcd's data having the pod", func() error {
+		if found(etcd(), []byte(n.Name)) == "" {
+			return fmt.Errorf("namespace %s is nowhere", n.Name)
+		}
+		return nil
+	})
+	data := etcd()
+	control := false
+	for _, s := range rootKey {
+		control = control || found(data, s) != ""
+	}
+	if !control {
+		t.Error("the search does not find the root's key, which is there: it proves nothing")
+	}
+	logs := map[string][]byte{}
+	for _, file := range n.Cluster.Logs() {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		logs[file] = text
+	}
+	logs["the signer's"] = []byte(r.Kubectl("logs", "--selector=app.kubernetes.io/component=signer", "--tail=-1", "--prefix"))
+	if len(logs) < 5 || len(logs["the signer's"]) == 0 {
+		t.Fatalf("%d logs", len(logs))
+	}
+	for i, s := range pod {
+		if where := found(data, s); where != "" {
+			t.Errorf("the pod's key, spelling %d, is in %s", i, where)
+		}
+	}
+	for i, s := range append(pod, rootKey...) {
+		if where := found(logs, s); where != "" {
+			t.Errorf("a key, spelling %d, is in the log %s", i, where)
+		}
+	}
+}
+
+func found(in map[string][]byte, what []byte) string {
+	for name, text := range in {
+		if bytes.Contains(text, what) {
+			return name
+		}
+	}
+	return ""
+}
+
+// files reads a folder as a program of the cluster sees it: found by the
+// program's name among the children of the node's first process.
+func files(t *testing.T, n *kubetest.Namespace, program, dir string) func() map[string][]byte {
+	t.Helper()
+	within, err := n.Cluster.Command(t.Context(), "true")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := within.Args[2] // nsenter --target PID
+	base := filepath.Join("/proc", first, "root", dir)
+	if _, err := os.Stat(base); err != nil {
+		t.Fatalf("%s: %v", program, err)
+	}
+	return func() map[string][]byte {
+		all := map[string][]byte{}
+		err := filepath.WalkDir(base, func(path string, d os.DirEntry, err error) error {
+			if err != nil || !d.Type().IsRegular() {
+				return err
+			}
+			all[path], err = os.ReadFile(path)
+			return err
+		})
+		if err != nil || len(all) < 2 {
+			t.Fatalf("%d files in %s: %v", len(all), base, err)
+		}
+		return all
+	}
+}
+
+// stolen: what somebody with the signer's token can do, and cannot.
+func stolen(t *testing.T, r *kubetest.Release) {
+	const who = "--as=system:serviceaccount:" + kubetest.ChartNamespace + ":daypass-signer"
+	for question, want := range map[string]string{
+		"update signers.certificates.k8s.io/daypass.dev/workload":       "no",
+		"sign signers.certificates.k8s.io/daypass.dev/workload":         "yes",
+		"sign signers.certificates.k8s.io/kubernetes.io/kubelet":        "no",
+		"approve signers.certificates.k8s.io/kubernetes.io/kubelet":     "no",
+		"get secrets/daypass-signer-root":                               "yes",
+		"get secrets/other":                                             "no",
+		"get secrets --namespace=kube-system":                           "no",
+		"list secrets --all-namespaces":                                 "no",
+		"create secrets":                                                "no",
+		"create serviceaccounts --subresource=token --all-namespaces":   "no",
+		"create pods --all-namespaces":                                  "no",
+		"create pods --subresource=exec --all-namespaces":               "no",
+		"create podcertificaterequests --all-namespaces":                "no",
+		"create certificatesigningrequests":                             "no",
+		"update nodes":                                                  "no",
+		"impersonate serviceaccounts":                                   "no",
+		"update clusterroles":                                           "no",
+		"update validatingadmissionpolicies":                            "no",
+		"update clustertrustbundles/daypass.dev:workload:roots":         "yes",
+		"update clustertrustbundles/other":                              "no",
+		"update podcertificaterequests --subresource=status -n default": "yes",
+	} {
+		out, err := r.Try(append([]string{"auth", "can-i", who}, strings.Fields(question)...)...)
+		if got := strings.TrimSpace(out); !strings.HasPrefix(got, want) && !(want == "no" && err != nil && strings.Contains(err.Error(), "no")) {
+			t.Errorf("%s: %q, %v; want %s", question, got, err, want)
+		}
+	}
+}
