@@ -19,6 +19,10 @@ func setup() []Reason {
 			Slug:  "setup-account",
 			Cause: "the credentials are of another account than the file is for",
 			Mend:  "use credentials of the file's account, or correct account in the file",
+		}, {
+			Slug:  "setup-ack",
+			Cause: "the file has a trust anchor, and ACK's controllers know no Roles Anywhere",
+			Mend:  "render it as cloudformation or terraform, or use method web-identity",
 		},
 	}
 }

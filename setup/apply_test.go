@@ -1,0 +1,448 @@
+package setup
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"crypto/x509/pkix"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"daypass.dev/pki"
+	"daypass.dev/policy"
+	"daypass.dev/sandbox"
+	"daypass.dev/sandbox/sandboxtest"
+	"daypass.dev/sandbox/world"
+)
+
+const fileText = `name: prod
+account: "111122223333"
+region: eu-central-1
+trustAnchor:
+  certificateFile: ca.pem
+  sessions: 2h
+cluster:
+  name: prod
+  trustDomain: prod.example.org
+  method: METHOD
+  issuer: https://oidc.example.com/id/1
+  arn: arn:aws:eks:eu-central-1:111122223333:cluster/prod
+roles:
+  reports:
+    usedBy:
+      - serviceAccount: shop/web
+      - commonName: backup
+    allow:
+      - {actions: ["s3:GetObject"], resources: ["arn:aws:s3:::reports/*"]}
+    policies: [arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess]
+    maxSession: 3h
+  mailer:
+    usedBy:
+      - {google: "112233445566778899000", audience: gtoken}
+      - serviceAccount: shop/mail
+`
+
+// fresh writes the file beside a CA, and reads it.
+func fresh(t *testing.T, method string) (*File, string) {
+	t.Helper()
+	dir := t.TempDir()
+	key, err := pki.NewKey("ec-p256")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca, err := pki.NewCA(key, pkix.Name{CommonName: "Test CA"}, 365*24*time.Hour, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "ca.pem"), string(pki.EncodeCertificate(ca.Certificate)))
+	path := filepath.Join(dir, "setup.yaml")
+	write(t, path, strings.ReplaceAll(fileText, "METHOD", method))
+	return reread(t, path), path
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func reread(t *testing.T, path string) *File {
+	t.Helper()
+	f, err := Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// An account is a sandbox of which each call may be spoiled.
+type account struct {
+	*sandboxtest.Sandbox
+	calls int
+	// spoiled is the method of the call that was.
+	spoiled string
+	// spoil, if set, is asked before each call: fail answers an error instead,
+	// cut carries the call out and lets nobody know.
+	spoil func(n int) string
+}
+
+func newAccount(t *testing.T) *account {
+	t.Helper()
+	a := &account{}
+	w := world.New()
+	for _, id := range []string{"1", "2"} {
+		w.SetIssuer("https://oidc.example.com/id/"+id, world.Issuer{JWKS: []byte(`{"keys":[]}`)})
+	}
+	inner := sandbox.New(w)
+	a.Sandbox = sandboxtest.StartHandler(t, w, http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		a.calls++
+		how := ""
+		if a.spoil != nil {
+			how = a.spoil(a.calls)
+		}
+		if how != "" {
+			a.spoiled = r.Method
+		}
+		switch how {
+		case "fail":
+			panic(http.ErrAbortHandler)
+		case "cut":
+			inner.ServeHTTP(httptest.NewRecorder(), r)
+			panic(http.ErrAbortHandler)
+		}
+		inner.ServeHTTP(out, r)
+	}))
+	return a
+}
+
+func (a *account) config() aws.Config {
+	c := a.Config()
+	c.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
+	return c
+}
+
+// as is a configuration of a user with one policy.
+func (a *account) as(t *testing.T, text string) aws.Config {
+	t.Helper()
+	doc, err := policy.Parse(policy.Identity, text)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	name, id := fmt.Sprintf("operator%d", time.Now().UnixNano()), fmt.Sprintf("AKIA%016d", time.Now().UnixNano()%1e16)
+	a.World.Lock()
+	a.World.Account("111122223333").Users[name] = &world.User{
+		Name: name, Path: "/", ARN: "arn:aws:iam::111122223333:user/" + name, ID: "AIDA" + id[4:],
+		Inline: map[string]*policy.Document{"setup": doc}, Keys: []world.AccessKey{{ID: id, Secret: "secret"}},
+	}
+	a.World.Unlock()
+	c := a.ConfigFor(id, "secret", "")
+	c.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
+	return c
+}
+
+func plan(t *testing.T, f *File, cfg aws.Config) *Plan {
+	t.Helper()
+	p, err := tryPlan(t.Context(), f, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func tryPlan(ctx context.Context, f *File, cfg aws.Config) (*Plan, error) {
+	s, err := NewClient(f, cfg).Read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return f.Plan(s, false)
+}
+
+// apply plans and applies once.
+func apply(ctx context.Context, f *File, cfg aws.Config) error {
+	p, err := tryPlan(ctx, f, cfg)
+	if err != nil {
+		return err
+	}
+	_, err = NewClient(f, cfg).Apply(ctx, p, func(Step) {})
+	return err
+}
+
+// empty fails unless nothing is left to do, and each thing is there once.
+func empty(t *testing.T, a *account, f *File) {
+	t.Helper()
+	if p := plan(t, f, a.config()); len(p.Steps) > 0 || len(p.Left) > 0 {
+		t.Errorf("the plan is not empty: %+v", p.Steps)
+	}
+	a.World.RLock()
+	defer a.World.RUnlock()
+	own := a.World.Account("111122223333")
+	providers := 0
+	if f.issuer() != "" {
+		providers = 1
+	}
+	if len(own.Anchors) != 1 || len(own.Profiles) != 1 || len(own.Roles) != 2 || len(own.OIDCProviders) != providers {
+		t.Errorf("%d trust anchors, %d profiles, %d roles, %d providers", len(own.Anchors), len(own.Profiles), len(own.Roles), len(own.OIDCProviders))
+	}
+}
+
+func methods() []string { return []string{"web-identity", "roles-anywhere", "eks"} }
+
+func TestApplyThenNothingIsLeftToDo(t *testing.T) {
+	for _, method := range methods() {
+		t.Run(method, func(t *testing.T) {
+			a := newAccount(t)
+			f, _ := fresh(t, method)
+			if err := apply(t.Context(), f, a.config()); err != nil {
+				t.Fatal(err)
+			}
+			empty(t, a, f)
+		})
+	}
+}
+
+// Interrupted at every call in turn, before or after AWS carried it out, and run
+// again: the same comes of it, nothing twice.
+func TestInterruptedAnywhereItConverges(t *testing.T) {
+	for _, method := range []string{"web-identity", "roles-anywhere"} {
+		for _, how := range []string{"fail", "cut"} {
+			t.Run(method+"/"+how, func(t *testing.T) {
+				f, _ := fresh(t, method)
+				for n := 1; ; n++ {
+					a := newAccount(t)
+					a.spoil = func(at int) string {
+						if at == n {
+							return how
+						}
+						return ""
+					}
+					err := apply(t.Context(), f, a.config())
+					if a.calls < n {
+						if n < 10 || err != nil {
+							t.Fatalf("%d calls, %v", a.calls, err)
+						}
+						return
+					}
+					if err == nil && a.spoiled != http.MethodGet { // which net/http itself repeats
+						t.Errorf("call %d: no error", n)
+					}
+					a.spoil = nil
+					if err := apply(t.Context(), f, a.config()); err != nil {
+						t.Fatalf("call %d: again: %v", n, err)
+					}
+					empty(t, a, f)
+				}
+			})
+		}
+	}
+}
+
+// With what Permissions prints, and nothing else, it works; without any one of
+// the permissions it does not.
+func TestPermissionsAreWhatIsNeeded(t *testing.T) {
+	for _, method := range []string{"web-identity", "roles-anywhere"} {
+		t.Run(method, func(t *testing.T) {
+			f, _ := fresh(t, method)
+			text := permissions(t, plan(t, f, newAccount(t).config()))
+			a := newAccount(t)
+			cfg := a.as(t, text)
+			if err := apply(t.Context(), f, cfg); err != nil {
+				t.Fatalf("%v\n%s", err, text)
+			}
+			if p := plan(t, f, cfg); len(p.Steps) > 0 { // also the reading afterwards
+				t.Errorf("%+v", p.Steps)
+			}
+			tried := 0
+			for _, less := range without(t, text) {
+				a := newAccount(t)
+				cfg := a.as(t, less.text)
+				err := apply(t.Context(), f, cfg)
+				if err == nil {
+					_, err = tryPlan(t.Context(), f, cfg)
+				}
+				// AWS asks for these where a thing is made with tags; the sandbox does not.
+				tags := strings.HasPrefix(less.what, "iam:Tag") || strings.HasPrefix(less.what, "rolesanywhere:TagResource")
+				if err == nil && !tags {
+					t.Errorf("%s is not needed", less.what)
+				}
+				tried++
+			}
+			if tried < 10 {
+				t.Errorf("only %d permissions were tried", tried)
+			}
+		})
+	}
+}
+
+func permissions(t *testing.T, p *Plan) string {
+	t.Helper()
+	text, err := p.Permissions()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+type lesser struct{ what, text string }
+
+// without is the policy without each action of each resource in turn.
+func without(t *testing.T, text string) (all []lesser) {
+	t.Helper()
+	type statement struct {
+		Effect           string
+		Action, Resource []string
+		Condition        json.RawMessage `json:",omitempty"`
+	}
+	var doc struct {
+		Version   string
+		Statement []statement
+	}
+	if err := json.Unmarshal([]byte(text), &doc); err != nil {
+		t.Fatal(err)
+	}
+	var flat []statement
+	for _, s := range doc.Statement {
+		for _, action := range s.Action {
+			for _, resource := range s.Resource {
+				flat = append(flat, statement{s.Effect, []string{action}, []string{resource}, s.Condition})
+			}
+		}
+	}
+	for i, s := range flat {
+		doc.Statement = slices.Delete(slices.Clone(flat), i, i+1)
+		out, err := json.Marshal(doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, lesser{s.Action[0] + " on " + s.Resource[0], string(out)})
+	}
+	return all
+}
+
+func TestDestroyLeavesWhatIsForeign(t *testing.T) {
+	a := newAccount(t)
+	f, path := fresh(t, "web-identity")
+	if err := apply(t.Context(), f, a.config()); err != nil {
+		t.Fatal(err)
+	}
+	// Another file's things, and nobody's, beside them.
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := filepath.Join(filepath.Dir(path), "other.yaml")
+	write(t, other, strings.NewReplacer("name: prod\naccount", "name: test\naccount", "  reports:", "  reports2:", "  mailer:", "  mailer2:", "id/1", "id/2").Replace(string(text)))
+	g := reread(t, other)
+	if err := apply(t.Context(), g, a.config()); err != nil {
+		t.Fatal(err)
+	}
+	a.World.Lock()
+	a.World.Account("111122223333").Roles["by-hand"] = &world.Role{
+		Name: "by-hand", Path: f.rolePath(), ARN: f.RoleARN("by-hand"), ID: "AROABYHAND", Trust: a.World.Account("111122223333").Roles["reports"].Trust,
+	}
+	a.World.Unlock()
+	c := NewClient(f, a.config())
+	s, err := c.Read(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Apply(t.Context(), f.Destroy(s), func(Step) {}); err != nil {
+		t.Fatal(err)
+	}
+	if p := plan(t, g, a.config()); len(p.Steps) > 0 {
+		t.Errorf("the other file's things were touched: %+v", p.Steps)
+	}
+	a.World.RLock()
+	own := a.World.Account("111122223333")
+	if own.Roles["by-hand"] == nil || own.Roles["reports"] != nil || len(own.Anchors) != 1 || len(own.Profiles) != 1 || len(own.OIDCProviders) != 1 {
+		t.Errorf("roles %d, trust anchors %d, profiles %d, providers %d are left", len(own.Roles), len(own.Anchors), len(own.Profiles), len(own.OIDCProviders))
+	}
+	a.World.RUnlock()
+	if s, err = c.Read(t.Context()); err != nil || len(f.Destroy(s).Steps) > 0 {
+		t.Errorf("%v, %+v", err, f.Destroy(s).Steps)
+	}
+}
+
+// What somebody changed by hand is found, and changed back.
+func TestDriftIsFound(t *testing.T) {
+	type change struct {
+		by   func(*world.Account)
+		want string // the call that mends it
+	}
+	only := func(a *world.Account) *world.Role { return a.Roles["reports"] }
+	for name, c := range map[string]change{
+		"trust policy": {func(a *world.Account) { only(a).Trust = a.Roles["mailer"].Trust }, "iam:UpdateAssumeRolePolicy"},
+		"session life": {func(a *world.Account) { only(a).MaxSession = time.Hour }, "iam:UpdateRole"},
+		"own policy":   {func(a *world.Account) { delete(only(a).Inline, ownPolicy) }, "iam:PutRolePolicy"},
+		"more policy":  {func(a *world.Account) { only(a).Inline["more"] = only(a).Inline[ownPolicy] }, "iam:DeleteRolePolicy"},
+		"detached":     {func(a *world.Account) { only(a).Attached = nil }, "iam:AttachRolePolicy"},
+		"attached": {func(a *world.Account) {
+			only(a).Attached = append(only(a).Attached, "arn:aws:iam::aws:policy/AdministratorAccess")
+		}, "iam:DetachRolePolicy"},
+		"role gone": {func(a *world.Account) { delete(a.Roles, "reports") }, "iam:CreateRole"},
+		"disabled anchor": {func(a *world.Account) {
+			for _, one := range a.Anchors {
+				one.Disabled = true
+			}
+		}, "rolesanywhere:EnableTrustAnchor"},
+		"disabled profile": {func(a *world.Account) {
+			for _, one := range a.Profiles {
+				one.Disabled = true
+			}
+		}, "rolesanywhere:EnableProfile"},
+		"other role in the profile": {func(a *world.Account) {
+			for _, one := range a.Profiles {
+				one.RoleARNs = append(one.RoleARNs, a.Roles["mailer"].ARN)
+			}
+		}, "rolesanywhere:UpdateProfile"},
+		"audience gone": {func(a *world.Account) {
+			for _, one := range a.OIDCProviders {
+				one.ClientIDs = nil
+			}
+		}, "iam:AddClientIDToOpenIDConnectProvider"},
+		"anchor gone": {func(a *world.Account) { clear(a.Anchors) }, "rolesanywhere:CreateTrustAnchor"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := newAccount(t)
+			f, _ := fresh(t, "web-identity")
+			if err := apply(t.Context(), f, a.config()); err != nil {
+				t.Fatal(err)
+			}
+			a.World.Lock()
+			c.by(a.World.Account("111122223333"))
+			a.World.Unlock()
+			p := plan(t, f, a.config())
+			if !slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Action == c.want }) {
+				t.Errorf("%+v", p.Steps)
+			}
+			if err := apply(t.Context(), f, a.config()); err != nil {
+				t.Fatal(err)
+			}
+			empty(t, a, f)
+		})
+	}
+}
+
+func TestForeignThingsAreRefused(t *testing.T) {
+	a := newAccount(t)
+	f, _ := fresh(t, "web-identity")
+	doc, err := policy.Parse(policy.Trust, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.World.Lock()
+	a.World.Account("111122223333").Roles["reports"] = &world.Role{Name: "reports", Path: "/", ARN: "arn:aws:iam::111122223333:role/reports", ID: "AROAX", Trust: doc}
+	a.World.Unlock()
+	if err := apply(t.Context(), f, a.config()); err == nil || !strings.Contains(err.Error(), "setup-foreign") {
+		t.Errorf("%v", err)
+	}
+}
