@@ -133,6 +133,9 @@ func serving(ctx context.Context, o *options, flags *serveFlags, stdout io.Write
 	for _, r := range served {
 		log.Info("serving credentials", "role", r.arn, "address", open[0].Addr().String()+r.path())
 	}
+	if err := notify("READY=1"); err != nil {
+		log.Warn("telling systemd that this serves", "error", err.Error())
+	}
 	return all.serve(ctx)
 }
 

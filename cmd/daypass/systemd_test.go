@@ -11,12 +11,20 @@ import (
 
 const systemd = "../../docs/systemd/"
 
-// The unit is one that systemd takes without a word.
-func TestUnitIsTakenBySystemd(t *testing.T) {
+// The units are such as systemd takes without a word.
+func TestUnitsAreTakenBySystemd(t *testing.T) {
 	if _, err := exec.LookPath("systemd-analyze"); err != nil {
 		t.Skip("skipped: systemd-analyze is not installed")
 	}
-	text, err := os.ReadFile(systemd + "daypass-update@.service")
+	for file, name := range map[string]string{
+		"daypass-update@.service": "daypass-update@root.service", "daypass-serve.service": "daypass-serve.service",
+	} {
+		t.Run(file, func(t *testing.T) { verifyUnit(t, file, name) })
+	}
+}
+
+func verifyUnit(t *testing.T, file, name string) {
+	text, err := os.ReadFile(systemd + file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,16 +51,16 @@ func TestUnitIsTakenBySystemd(t *testing.T) {
 		return strings.Join(ours, ""), err
 	}
 	here := strings.Replace(string(text), program, self, 1) // which is there to be run
-	if said, err := verify("daypass-update@root.service", here); err != nil || said != "" {
+	if said, err := verify(name, here); err != nil || said != "" {
 		t.Errorf("systemd says: %v\n%s", err, said)
 	}
 	wrong := strings.Replace(here, "RestrictRealtime=yes", "RestrictRealtiem=yes", 1)
-	if said, _ := verify("daypass-update@root.service", wrong); !strings.Contains(said, "RestrictRealtiem") {
+	if said, _ := verify(name, wrong); !strings.Contains(said, "RestrictRealtiem") {
 		t.Errorf("a mistake passes: %s", said)
 	}
 }
 
-// The file of settings names variables that update reads, and all that it
+// The file of settings names variables that update and serve read, and all that it
 // cannot do without.
 func TestEnvironmentFileIsUnderstood(t *testing.T) {
 	text, err := os.ReadFile(systemd + "daypass.env")
