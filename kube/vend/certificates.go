@@ -12,6 +12,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	random "math/rand/v2"
 	"net/url"
 	"sync"
 	"time"
@@ -42,6 +43,7 @@ type certificate struct {
 	mu   sync.Mutex
 	key  *proof.Key
 	used *proof.Key // when last asked
+	due  time.Time  // when the next is asked for
 }
 
 func (c *Certificates) of(names identity.CertificateNames) *certificate {
@@ -58,9 +60,9 @@ func (c *Certificates) of(names identity.CertificateNames) *certificate {
 	return one
 }
 
-// Key implements proof.KeySource. Once less than half of the certificate's life
-// is left a new one is asked for; where that fails the old one serves as long
-// as it lasts.
+// Key implements proof.KeySource. After 30 to 70 % of the certificate's life, at
+// random, so that those who began together do not ask together, a new one is
+// asked for; where that fails the old one serves as long as it lasts.
 func (c *certificate) Key(ctx context.Context) (*proof.Key, error) {
 	select {
 	case c.turn <- struct{}{}:
@@ -69,8 +71,8 @@ func (c *certificate) Key(ctx context.Context) (*proof.Key, error) {
 	}
 	defer func() { <-c.turn }()
 	now := time.Now()
-	key := c.current()
-	if key != nil && now.Before(half(key.Leaf)) {
+	key, due := c.current()
+	if key != nil && now.Before(due) {
 		return c.use(key), nil
 	}
 	next, err := c.make(ctx)
@@ -83,29 +85,29 @@ func (c *certificate) Key(ctx context.Context) (*proof.Key, error) {
 	return nil, err
 }
 
-func half(leaf *x509.Certificate) time.Time {
-	return leaf.NotBefore.Add(leaf.NotAfter.Sub(leaf.NotBefore) / 2)
-}
-
-func (c *certificate) current() *proof.Key {
+func (c *certificate) current() (*proof.Key, time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.key
+	return c.key, c.due
 }
 
 func (c *certificate) use(key *proof.Key) *proof.Key {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.key != key {
+		life := key.Leaf.NotAfter.Sub(key.Leaf.NotBefore)
+		c.due = key.Leaf.NotBefore.Add(time.Duration((0.3 + 0.4*random.Float64()) * float64(life)))
+	}
 	c.key, c.used = key, key
 	return key
 }
 
-// changed tells whether the certificate that was last used has ended: another
-// would be shown.
+// changed tells whether another certificate would be shown than the one last
+// used.
 func (c *certificate) changed() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.key != c.used || c.key != nil && !time.Now().Before(half(c.key.Leaf))
+	return c.key != c.used || c.key != nil && !time.Now().Before(c.due)
 }
 
 // make asks the signer for a certificate of a new key.
