@@ -88,6 +88,12 @@ func (p *Plan) provider(s *State) error {
 				_, err := c.iam.CreateOpenIDConnectProvider(ctx, &iam.CreateOpenIDConnectProviderInput{
 					Url: aws.String(f.issuer()), ClientIDList: []string{audience}, Tags: f.iamTags(),
 				})
+				if there(err) {
+					now := &State{} // the SDK asked again after an answer that was lost
+					if readErr := c.readProvider(ctx, now); readErr == nil && now.provider != nil && now.provider.own {
+						return nil
+					}
+				}
 				return err
 			}})
 	case !slices.Contains(s.provider.clientIDs, audience) && !s.provider.own:
@@ -146,7 +152,7 @@ func (p *Plan) anchor(s *State) {
 			run: func(ctx context.Context, c *Client, m *made) error {
 				got, err := c.ra.CreateTrustAnchor(ctx, &rolesanywhere.CreateTrustAnchorInput{
 					Name: aws.String(f.anywhereName()), Enabled: aws.Bool(true), Source: source, Tags: f.tags(),
-				})
+				}, once)
 				if err == nil {
 					m.anchor = aws.ToString(got.TrustAnchor.TrustAnchorArn)
 				}
@@ -191,7 +197,7 @@ func (p *Plan) profile(s *State) {
 				got, err := c.ra.CreateProfile(ctx, &rolesanywhere.CreateProfileInput{
 					Name: aws.String(f.anywhereName()), Enabled: aws.Bool(true), RoleArns: arns, DurationSeconds: aws.Int32(life),
 					AcceptRoleSessionName: aws.Bool(true), Tags: f.tags(),
-				})
+				}, once)
 				if err == nil {
 					m.profile = aws.ToString(got.Profile.ProfileArn)
 				}

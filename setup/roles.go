@@ -91,6 +91,12 @@ func (p *Plan) create(name, trust string) {
 				RoleName: aws.String(name), Path: aws.String(f.rolePath()), AssumeRolePolicyDocument: aws.String(text),
 				MaxSessionDuration: aws.Int32(seconds(f.Roles[name].MaxSession)), Tags: f.iamTags(),
 			})
+			if there(err) {
+				// The SDK asked again after an answer that was lost.
+				if r, readErr := c.readRole(ctx, name); readErr == nil && r != nil && r.own && sameJSON(r.trust, text) {
+					return nil
+				}
+			}
 			return err
 		}})
 }

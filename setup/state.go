@@ -51,11 +51,18 @@ type role struct {
 	attached []string
 }
 
-// A Missed call is one that the state could not be read without.
-func missing(err error) bool {
+func missing(err error) bool { return is(err, "NoSuchEntity", "NoSuchEntityException") }
+
+func there(err error) bool { return is(err, "EntityAlreadyExists", "EntityAlreadyExistsException") }
+
+func is(err error, codes ...string) bool {
 	var api smithy.APIError
-	return errors.As(err, &api) && (api.ErrorCode() == "NoSuchEntity" || api.ErrorCode() == "NoSuchEntityException" || api.ErrorCode() == "ResourceNotFoundException")
+	return errors.As(err, &api) && slices.Contains(codes, api.ErrorCode())
 }
+
+// once keeps the SDK from asking again: AWS would make a second one, for nothing
+// in the call tells that it is the same.
+func once(o *rolesanywhere.Options) { o.Retryer = aws.NopRetryer{} }
 
 // Read looks at everything that the file is about, and changes nothing.
 func (c *Client) Read(ctx context.Context) (*State, error) {
