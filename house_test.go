@@ -46,7 +46,7 @@ var rooms = map[string][]string{
 	"setup":               {"policy", "pki", "reason"},
 	"kube/survey":         {"kube/identity", "kube/api/v1alpha1", "doctor", "reason"},
 	"secrets":             {".", "reason"},
-	"kube/secrets":        {".", "proof", "kube/vend", "kube/identity", "secrets", "reason"},
+	"kube/secrets":        {".", "proof", "kube/api/v1alpha1", "kube/vend", "kube/identity", "secrets", "reason"},
 	"kube/api/v1alpha1":   {},
 	"kube/identity":       {"kube/api/v1alpha1"},
 	"kube/vend":           {".", "proof", "exchange", "refresh", "kube/identity", "kube/api/v1alpha1"},
