@@ -58,7 +58,7 @@ func TestGoldenPodsByPolicy(t *testing.T) {
 	})
 	as := func(g golden) string { return strings.Join(heeded(g.settings), " ") }
 	for _, group := range bySettings(all, as) {
-		s.Apply(s.policies(helm, heeded(group[0].settings)))
+		s.Namespace.Apply(s.policies(helm, heeded(group[0].settings)))
 		began := time.Now()
 		for _, g := range group {
 			s.set(g, map[string]string{"daypass.dev/delivery": delivery(g)})
