@@ -27,10 +27,10 @@ func (a *agentRequests) Reconcile(ctx context.Context, which reconcile.Request) 
 	if r.Spec.SignerName != SignerName || agentAnswered(r) {
 		return reconcile.Result{}, nil
 	}
-	begin := a.now()
+	begin := time.Now()
 	outcome, reason, err := a.answer(ctx, r)
 	if outcome != "" {
-		a.metrics.answered(kindAgent, outcomeOf(err, outcome), reason, a.now().Sub(begin))
+		a.metrics.answered(kindAgent, outcomeOf(err, outcome), reason, time.Since(begin))
 	}
 	return reconcile.Result{}, ignoreLost(err)
 }
@@ -66,12 +66,12 @@ func (a *agentRequests) answer(ctx context.Context, r *certs.CertificateSigningR
 	if s := r.Spec.ExpirationSeconds; s != nil {
 		life = min(life, time.Duration(*s)*time.Second)
 	}
-	got, err := a.authority.issue(q.namespace, q.account, q.pkcs10.PublicKey, life, a.now())
+	got, err := a.authority.issue(q.namespace, q.account, q.pkcs10.PublicKey, life)
 	if err != nil {
 		return "", "", err
 	}
 	if !has(r, certs.CertificateApproved) {
-		a.condition(r, certs.CertificateApproved, "AgentVerified", "asked for by the agent of a node that runs a pod of this ServiceAccount")
+		condition(r, certs.CertificateApproved, "AgentVerified", "asked for by the agent of a node that runs a pod of this ServiceAccount")
 		if err := a.writer.SubResource("approval").Update(ctx, r); err != nil {
 			return outcomeIssued, "", err
 		}
@@ -83,15 +83,15 @@ func (a *agentRequests) answer(ctx context.Context, r *certs.CertificateSigningR
 func (a *agentRequests) deny(ctx context.Context, r *certs.CertificateSigningRequest, reason, message string) error {
 	a.log.Warn("agent's certificate denied", "request", r.Name, "author", r.Spec.Username, "why", message)
 	if has(r, certs.CertificateApproved) {
-		a.condition(r, certs.CertificateFailed, reason, message)
+		condition(r, certs.CertificateFailed, reason, message)
 		return a.writer.Status().Update(ctx, r)
 	}
-	a.condition(r, certs.CertificateDenied, reason, message)
+	condition(r, certs.CertificateDenied, reason, message)
 	return a.writer.SubResource("approval").Update(ctx, r)
 }
 
-func (a *agentRequests) condition(r *certs.CertificateSigningRequest, kind certs.RequestConditionType, reason, message string) {
-	now := metav1.NewTime(a.now())
+func condition(r *certs.CertificateSigningRequest, kind certs.RequestConditionType, reason, message string) {
+	now := metav1.Now()
 	r.Status.Conditions = append(r.Status.Conditions, certs.CertificateSigningRequestCondition{
 		Type: kind, Status: corev1.ConditionTrue, Reason: reason, Message: message, LastUpdateTime: now, LastTransitionTime: now,
 	})

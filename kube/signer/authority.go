@@ -1,6 +1,7 @@
 package signer
 
 import (
+	"context"
 	"crypto"
 	"crypto/rand"
 	"crypto/x509"
@@ -27,6 +28,21 @@ const (
 	soonestRefresh = 10 * time.Minute
 )
 
+// A Root signs the replicas' issuing CAs, a few times in a week.
+type Root interface {
+	// IssueCA certifies key's public half as a CA that signs leaves, under this
+	// name, for at most life. What it returns has the CAs above it, the root last.
+	IssueCA(ctx context.Context, key crypto.Signer, name pkix.Name, life time.Duration) (pki.CA, error)
+}
+
+// local is a Root whose key is at hand.
+type local struct{ pki.CA }
+
+func (l local) IssueCA(_ context.Context, key crypto.Signer, name pkix.Name, life time.Duration) (pki.CA, error) {
+	now := time.Now()
+	return l.CA.IssueCA(key, name, min(life, l.Certificate.NotAfter.Sub(now)), now)
+}
+
 // An authority signs leaves by an issuing CA that never leaves its memory.
 type authority struct {
 	cluster identity.Cluster
@@ -34,56 +50,73 @@ type authority struct {
 	refresh time.Duration // after issue; 0: at 40 to 50 % of the leaf's life
 
 	mu      sync.Mutex
-	root    pki.CA
+	root    Root
+	id      string // tells roots apart
 	issuing pki.CA
 }
 
 // errNoRoot passes: the root is on its way.
 var errNoRoot = errors.New("there is no root yet")
 
-// use makes root the one that signs from now on.
-func (a *authority) use(root pki.CA, now time.Time) error {
+// use makes root, which id tells from others, the one that signs from now on,
+// unless it is already. A root that signs nothing leaves the one before at work.
+func (a *authority) use(ctx context.Context, root Root, id string) error {
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.root.Certificate != nil && a.root.Certificate.Equal(root.Certificate) {
+	there := a.id == id
+	a.mu.Unlock()
+	if there {
 		return nil
 	}
-	issuing, err := newIssuing(root, a.cluster.Name, now)
+	issuing, err := newIssuing(ctx, root, a.cluster.Name)
 	if err != nil {
 		return err
 	}
-	a.root, a.issuing = root, issuing
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.root, a.id, a.issuing = root, id, issuing
 	return nil
 }
 
-// current is the issuing CA, made anew if half its life is over. A root that
-// cannot sign leaves the old one at work until it ends.
-func (a *authority) current(now time.Time) (pki.CA, error) {
+// renew makes the issuing CA anew if half its life is over, so that no pod
+// waits for that.
+func (a *authority) renew(ctx context.Context) error {
+	a.mu.Lock()
+	root, id, c := a.root, a.id, a.issuing.Certificate
+	a.mu.Unlock()
+	if root == nil || time.Now().Before(c.NotBefore.Add(c.NotAfter.Sub(c.NotBefore)/2)) {
+		return nil
+	}
+	issuing, err := newIssuing(ctx, root, a.cluster.Name)
+	if err != nil {
+		return err
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.root.Certificate == nil {
+	if a.id == id {
+		a.issuing = issuing
+	}
+	return nil
+}
+
+// current is the issuing CA.
+func (a *authority) current() (pki.CA, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.root == nil {
 		return pki.CA{}, errNoRoot
 	}
-	c := a.issuing.Certificate
-	if now.Before(c.NotBefore.Add(c.NotAfter.Sub(c.NotBefore) / 2)) {
-		return a.issuing, nil
-	}
-	issuing, err := newIssuing(a.root, a.cluster.Name, now)
-	if err == nil {
-		a.issuing = issuing
-	} else if !c.NotAfter.After(now) {
-		return pki.CA{}, err
+	if end := a.issuing.Certificate.NotAfter; !end.After(time.Now()) {
+		return pki.CA{}, fmt.Errorf("the issuing CA ended on %s, and the root signs no other", end.UTC().Format(time.RFC3339))
 	}
 	return a.issuing, nil
 }
 
-func newIssuing(root pki.CA, cluster string, now time.Time) (pki.CA, error) {
+func newIssuing(ctx context.Context, root Root, cluster string) (pki.CA, error) {
 	key, err := pki.NewKey("ec-p256")
 	if err != nil {
 		return pki.CA{}, err
 	}
-	life := min(issuingLife, root.Certificate.NotAfter.Sub(now))
-	ca, err := root.IssueCA(key, caName("daypass signer", cluster), life, now)
+	ca, err := root.IssueCA(ctx, key, caName("daypass signer", cluster), issuingLife)
 	if err != nil {
 		return pki.CA{}, fmt.Errorf("making the issuing CA: %v", err) // no refusal of who asks
 	}
@@ -110,12 +143,13 @@ type issued struct {
 
 // issue certifies a ServiceAccount's key for at most life, counted from the
 // certificate's begin.
-func (a *authority) issue(namespace, account string, key crypto.PublicKey, life time.Duration, now time.Time) (issued, error) {
+func (a *authority) issue(namespace, account string, key crypto.PublicKey, life time.Duration) (issued, error) {
+	now := time.Now()
 	names, err := a.cluster.Names(namespace, account)
 	if err != nil {
 		return issued{}, err
 	}
-	ca, err := a.current(now)
+	ca, err := a.current()
 	if err != nil {
 		return issued{}, err
 	}

@@ -28,7 +28,7 @@ func (p *podRequests) Reconcile(ctx context.Context, which reconcile.Request) (r
 	if r.Spec.SignerName != SignerName || podAnswered(r) {
 		return reconcile.Result{}, nil
 	}
-	begin := p.now()
+	begin := time.Now()
 	err := p.answer(ctx, r)
 	if err == nil {
 		outcome, slug := outcomeIssued, ""
@@ -37,7 +37,7 @@ func (p *podRequests) Reconcile(ctx context.Context, which reconcile.Request) (r
 			p.log.Warn("pod certificate denied", "namespace", r.Namespace, "pod", r.Spec.PodName, "node", string(r.Spec.NodeName), "why", c.Message)
 		}
 		err = p.writer.Status().Update(ctx, r)
-		p.metrics.answered(kindPod, outcomeOf(err, outcome), slug, p.now().Sub(begin))
+		p.metrics.answered(kindPod, outcomeOf(err, outcome), slug, time.Since(begin))
 	}
 	return reconcile.Result{}, ignoreLost(err)
 }
@@ -58,10 +58,10 @@ func (p *podRequests) answer(ctx context.Context, r *certs.PodCertificateRequest
 		if s := r.Spec.MaxExpirationSeconds; s != nil {
 			life = min(life, time.Duration(*s)*time.Second)
 		}
-		got, err = p.authority.issue(r.Namespace, r.Spec.ServiceAccountName, key, life, p.now())
+		got, err = p.authority.issue(r.Namespace, r.Spec.ServiceAccountName, key, life)
 		return err
 	})
-	condition := metav1.Condition{Status: metav1.ConditionTrue, LastTransitionTime: metav1.NewTime(p.now()), ObservedGeneration: r.Generation}
+	condition := metav1.Condition{Status: metav1.ConditionTrue, LastTransitionTime: metav1.Now(), ObservedGeneration: r.Generation}
 	if slug, detail, refused := asRefusal(err); refused {
 		condition.Type = certs.PodCertificateRequestConditionTypeDenied
 		condition.Reason, condition.Message = conditionReason(slug), explain(slug, detail)

@@ -30,7 +30,7 @@ func newReplica(t *testing.T, cached client.Reader, live client.Client, log *str
 	}
 	return &replica{
 		cached: cached, live: live, writer: live, authority: a, metrics: m,
-		log: slog.New(slog.NewTextHandler(log, nil)), now: func() time.Time { return noon },
+		log: slog.New(slog.NewTextHandler(log, nil)),
 	}
 }
 

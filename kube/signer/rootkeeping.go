@@ -29,11 +29,29 @@ func (f *follower) Reconcile(ctx context.Context, which reconcile.Request) (reco
 	if err != nil || r.Current.Certificate == nil {
 		return reconcile.Result{}, err
 	}
-	if err := f.authority.use(r.Current, f.now()); err != nil {
+	if err := f.authority.use(ctx, local{r.Current}, string(r.Current.Certificate.Raw)); err != nil {
 		return reconcile.Result{}, err
 	}
 	f.metrics.roots(r)
 	return reconcile.Result{}, nil
+}
+
+// keeping renews the issuing CA.
+type keeping struct{ *replica }
+
+func (keeping) NeedLeaderElection() bool { return false }
+
+func (k keeping) Start(ctx context.Context) error {
+	for every := time.NewTicker(time.Minute); ; {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-every.C:
+			if err := k.authority.renew(ctx); err != nil {
+				k.log.Error("the issuing CA is not renewed", "error", err)
+			}
+		}
+	}
 }
 
 // A steward, one of all replicas, makes the roots and changes them, and tells
@@ -52,7 +70,7 @@ func (s *steward) Reconcile(ctx context.Context, which reconcile.Request) (recon
 	if err != nil {
 		return reconcile.Result{}, err // never overwritten: it may be an operator's to mend
 	}
-	now, order := s.now(), secret.Annotations[orderAnnotation]
+	now, order := time.Now(), secret.Annotations[orderAnnotation]
 	roots, changed, err := before.advance(order, s.authority.cluster.Name, s.authority.life, s.lastLeaf, now)
 	if err != nil && !errors.Is(err, ErrOldRoot) {
 		return reconcile.Result{}, err

@@ -110,21 +110,20 @@ func TestTheLifeOfRoots(t *testing.T) {
 
 // Leaves of both roots are good as long as both are trusted, whoever signs.
 func TestLeavesOfBothRootsAreGoodMeanwhile(t *testing.T) {
-	r, _, err := Roots{}.advance("", "prod", time.Hour, never, noon)
+	now := time.Now()
+	r, _, err := Roots{}.advance("", "prod", time.Hour, never, now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r, _, err = r.advance(orderPrepare, "prod", time.Hour, never, noon); err != nil {
+	if r, _, err = r.advance(orderPrepare, "prod", time.Hour, never, now); err != nil {
 		t.Fatal(err)
 	}
 	a := &authority{cluster: testCluster, life: time.Hour}
 	anchors := r.Trust()
 	for range 2 {
-		if err := a.use(r.Current, noon); err != nil {
-			t.Fatal(err)
-		}
+		a.take(t, r.Current)
 		key := p256(t)
-		got, err := a.issue("shop", "web", key.Public(), time.Hour, noon)
+		got, err := a.issue("shop", "web", key.Public(), time.Hour)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -132,12 +131,12 @@ func TestLeavesOfBothRootsAreGoodMeanwhile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, f := range pki.Check(pki.Evidence{Leaf: chain[0], Key: key.Public(), Intermediates: chain[1:], Anchors: anchors, Bundle: []byte(r.TrustPEM())}, noon) {
+		for _, f := range pki.Check(pki.Evidence{Leaf: chain[0], Key: key.Public(), Intermediates: chain[1:], Anchors: anchors, Bundle: []byte(r.TrustPEM())}, now) {
 			if f.Verdict == pki.Fail {
 				t.Errorf("%s on %s: %s", f.Rule, f.On, f.Detail)
 			}
 		}
-		if r, _, err = r.advance(orderChange, "prod", time.Hour, never, noon); err != nil {
+		if r, _, err = r.advance(orderChange, "prod", time.Hour, never, now); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -60,7 +60,6 @@ type replica struct {
 	authority    *authority
 	metrics      *metrics
 	log          *slog.Logger
-	now          func() time.Time
 }
 
 const (
@@ -109,14 +108,17 @@ func (s *Signer) Run(ctx context.Context, config *rest.Config) error {
 		return err
 	}
 	r := &replica{
-		cached: m.GetCache(), live: m.GetAPIReader(), writer: m.GetClient(), metrics: metrics, log: log, now: time.Now,
+		cached: m.GetCache(), live: m.GetAPIReader(), writer: m.GetClient(), metrics: metrics, log: log,
 		authority: &authority{cluster: s.Cluster, life: orElse(s.LeafLife, 24*time.Hour), refresh: s.RefreshAfter},
 	}
 	ready.check = func(ctx context.Context) error {
 		if !m.GetCache().WaitForCacheSync(ctx) {
 			return errors.New("pods and requests are not listed yet")
 		}
-		_, err := r.authority.current(time.Now())
+		_, err := r.authority.current()
+		return err
+	}
+	if err := m.Add(keeping{r}); err != nil {
 		return err
 	}
 	for _, c := range []struct {
