@@ -4,6 +4,7 @@ import (
 	"context"
 	"embed"
 	"fmt"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -57,7 +58,8 @@ func (c *Cluster) furnish(ctx context.Context) error {
 	c.say("waiting for the nodes, the first ServiceAccount and DNS")
 	for _, n := range c.nodes() {
 		if err := c.until(ctx, "wait", "--for=condition=Ready", "--timeout=60s", "node/"+n.Name); err != nil {
-			return err
+			log, _ := os.ReadFile(n.file("log/kubelet.log"))
+			return fmt.Errorf("%w; the end of the kubelet's log:\n%s", err, tail(string(log), 15))
 		}
 	}
 	if err := c.until(ctx, "--namespace=default", "get", "serviceaccount", "default"); err != nil {
