@@ -10,6 +10,7 @@ package doctor
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"daypass.dev/pki"
@@ -260,6 +261,7 @@ func (d *diagnosis) judge(v Verdict, slug, detail string) {
 
 // looked tells whether a thing was seen; if not, it says why.
 func (d *diagnosis) looked(l Look, what, missing string) bool {
+	what = strings.TrimSpace(what)
 	switch {
 	case l.Missing:
 		d.fail(missing, "there is no "+what)
