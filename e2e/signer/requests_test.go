@@ -279,8 +279,8 @@ func batch(t testing.TB, n *kubetest.Namespace, count int) (made []*certs.PodCer
 	return made
 }
 
-// send creates all at once, as node1, and returns how long each took from then
-// to its answer, in order of size.
+// send creates all at once, as node1, and returns how long each took from being
+// there to its answer, in order of size.
 func send(t testing.TB, n *kubetest.Namespace, all []*certs.PodCertificateRequest) []time.Duration {
 	t.Helper()
 	node1, root := as(t, n.Cluster, kubelet1), as(t, n.Cluster, admin)
@@ -291,14 +291,13 @@ func send(t testing.TB, n *kubetest.Namespace, all []*certs.PodCertificateReques
 	var wg sync.WaitGroup
 	for _, r := range all {
 		wg.Go(func() {
-			begin := time.Now()
 			if err := node1.Create(ctx, r.DeepCopy()); err != nil {
 				t.Error(err)
 				return
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			begun[r.Name] = begin
+			begun[r.Name] = time.Now()
 		})
 	}
 	for len(ended) < len(all) && !t.Failed() { // a watch may end at any time
@@ -326,7 +325,7 @@ func send(t testing.TB, n *kubetest.Namespace, all []*certs.PodCertificateReques
 	wg.Wait()
 	var took []time.Duration
 	for name, begin := range begun {
-		took = append(took, ended[name].Sub(begin))
+		took = append(took, max(0, ended[name].Sub(begin)))
 	}
 	slices.Sort(took)
 	return took

@@ -174,8 +174,14 @@ func ended(t *testing.T, r *kubetest.Release, root client.Client, n *kubetest.Na
 		}
 		return nil
 	})
-	if err := root.DeleteAllOf(t.Context(), &certs.PodCertificateRequest{}, client.InNamespace(n.Name)); err != nil {
+	var all certs.PodCertificateRequestList // of all tests before
+	if err := root.List(t.Context(), &all); err != nil {
 		t.Fatal(err)
+	}
+	for i := range all.Items {
+		if err := client.IgnoreNotFound(root.Delete(t.Context(), &all.Items[i])); err != nil {
+			t.Fatal(err)
+		}
 	}
 	r.Kubectl("rollout", "restart", "deployment/daypass-signer")
 	r.Kubectl("rollout", "status", "deployment/daypass-signer", "--timeout=2m")

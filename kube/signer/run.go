@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"time"
 
@@ -24,6 +25,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	registry "sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
@@ -136,7 +139,7 @@ func (s *Signer) Run(ctx context.Context, config *rest.Config) error {
 		if c.name == "pods" && served.pods.Empty() {
 			continue
 		}
-		err := builder.ControllerManagedBy(m).Named(c.name).For(c.of).WithOptions(controller.Options{
+		err := builder.ControllerManagedBy(m).Named(c.name).Watches(c.of, scattered{}).WithOptions(controller.Options{
 			MaxConcurrentReconciles: c.workers, NeedLeaderElection: &c.elected,
 			RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
 		}).Complete(c.by)
@@ -145,6 +148,34 @@ func (s *Signer) Run(ctx context.Context, config *rest.Config) error {
 		}
 	}
 	return m.Start(ctx)
+}
+
+// scattered hands on what has come or changed after a moment of each replica's
+// own, so that they seldom answer the same request at the same time.
+type scattered struct{ handler.Funcs }
+
+const scatter = 50 * time.Millisecond
+
+func (scattered) Create(_ context.Context, e event.CreateEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+	hand(q, e.Object)
+}
+
+func (scattered) Update(_ context.Context, e event.UpdateEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+	hand(q, e.ObjectNew)
+}
+
+func hand(q workqueue.TypedRateLimitingInterface[reconcile.Request], o client.Object) {
+	switch r := o.(type) {
+	case *certs.PodCertificateRequest:
+		if podAnswered(r) {
+			return
+		}
+	case *certs.CertificateSigningRequest:
+		if agentAnswered(r) {
+			return
+		}
+	}
+	q.AddAfter(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(o)}, rand.N(scatter))
 }
 
 // watches keeps of the cluster what the answers need.
