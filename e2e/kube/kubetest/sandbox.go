@@ -132,6 +132,23 @@ metadata: {name: sandbox}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: sandbox}
 subjects: [{kind: ServiceAccount, name: default, namespace: aws}]
 ---
+# The home account, and another of the same organization, which the first one's
+# administrator enters as AWS Organizations has it.
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: world, namespace: aws}
+data:
+  world.yaml: |
+    accounts:
+      "111122223333":
+      "444455556666":
+        roles:
+          OrganizationAccountAccessRole:
+            attached: ["arn:aws:iam::aws:policy/AdministratorAccess"]
+            trust:
+              Version: 2012-10-17
+              Statement: [{Effect: Allow, Principal: {AWS: "arn:aws:iam::111122223333:root"}, Action: "sts:AssumeRole"}]
+---
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: sandbox, namespace: aws}
@@ -147,14 +164,14 @@ spec:
       containers:
       - name: sandbox
         image: IMAGE
-        args: [--listen, "0.0.0.0:7777", --gke, --decisions, DECISIONS, --write-env, /state/env]
+        args: [--listen, "0.0.0.0:7777", --gke, --world, /world/world.yaml, --decisions, DECISIONS, --write-env, /state/env]
         env:
         - {name: TMPDIR, value: /state}
         # The cluster's own authority, for the issuer's discovery document and keys.
         - {name: SSL_CERT_FILE, value: /var/run/secrets/kubernetes.io/serviceaccount/ca.crt}
         readinessProbe: {exec: {command: [cat, /state/env]}, periodSeconds: 1}
-        volumeMounts: [{name: state, mountPath: /state}]
-      volumes: [{name: state, emptyDir: {}}]
+        volumeMounts: [{name: state, mountPath: /state}, {name: world, mountPath: /world, readOnly: true}]
+      volumes: [{name: state, emptyDir: {}}, {name: world, configMap: {name: world}}]
 ---
 apiVersion: v1
 kind: Service

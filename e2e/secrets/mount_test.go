@@ -1,0 +1,40 @@
+package secrets
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"daypass.dev/e2e/kube/kubetest"
+)
+
+// TestMount has the driver mount secrets of two ServiceAccounts: one whose token
+// for STS is shown to AWS, as with IAM roles for service accounts, and one who
+// is who the cluster says.
+func TestMount(t *testing.T) {
+	s := newStage(t)
+	kubetest.Chart(t, values)
+	name := s.secret("db", `{"user":"user1","password":"passwd1"}`)
+	s.class("irsa", `region: us-east-1`, `objects: |`, `  - objectName: "`+name+`"`, `    objectType: secretsmanager`, `    objectAlias: db`,
+		`    jmesPath:`, `    - {path: user, objectAlias: user, filePermission: "0440"}`)
+	s.class("identity", `usePodIdentity: "true"`, `objects: |`, `  - objectName: "`+name+`"`, `    objectType: secretsmanager`)
+	s.account("by-token", "eks.amazonaws.com/role-arn", s.role("irsa", "by-token", "sts.amazonaws.com", s.reads()))
+	s.account("by-identity", "daypass.dev/role-arn", s.role("identity", "by-identity", "pods.eks.amazonaws.com", s.reads()))
+	s.mounts("first", "by-token", "irsa")
+	s.mounts("second", "by-identity", "identity")
+	for _, pod := range []string{"first", "second"} {
+		s.Wait("pod/"+pod, "Ready", 2*time.Minute)
+	}
+	if got := s.file("first", "user"); got != "user1" {
+		t.Errorf("user is %q", got)
+	}
+	if got := s.file("first", "db"); got != `{"user":"user1","password":"passwd1"}` {
+		t.Errorf("db is %q", got)
+	}
+	if got := s.file("second", s.Name+"_db"); got != `{"user":"user1","password":"passwd1"}` {
+		t.Errorf("the whole secret is %q", got)
+	}
+	if out, err := s.Exec("first", "shell", "ls", "-lL", "/mnt/secret/user"); err != nil || !strings.HasPrefix(out, "-r--r----- ") {
+		t.Errorf("the mode is %q, %v", out, err)
+	}
+}
