@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"crypto/x509"
 	"fmt"
 	"slices"
 	"time"
@@ -119,14 +120,16 @@ func span(life time.Duration) string {
 func (d *diagnosis) sessions() {
 	switch {
 	case d.Certificate != nil && d.Certificate.Leaf != nil:
-		d.certificateSession()
+		d.certificateSession(d.Certificate.Leaf)
+	case d.Names != nil:
+		d.certificateSession(d.Names)
 	case d.Token != nil && d.Token.claims != nil:
 		d.tokenSession()
 	}
 }
 
-func (d *diagnosis) certificateSession() {
-	s := pki.SessionOf(d.Certificate.Leaf)
+func (d *diagnosis) certificateSession(leaf *x509.Certificate) {
+	s := pki.SessionOf(leaf)
 	unfit := slices.ContainsFunc(s.Dropped, func(t pki.Tag) bool { return t.Key == "x509Subject/CN" })
 	if n := utf8.RuneCountInString(s.SourceIdentity); unfit || n > 64 {
 		d.fail("source-identity", "the common name would have to be the source identity "+pki.Printable(s.SourceIdentity))

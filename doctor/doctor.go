@@ -9,6 +9,7 @@
 package doctor
 
 import (
+	"crypto/x509"
 	"slices"
 	"strings"
 	"time"
@@ -30,7 +31,10 @@ type Evidence struct {
 	// Certificate or Token is the proof.
 	Certificate *pki.Evidence
 	Token       *Token
-	Ways        []Way
+	// Names is any certificate with the names that the workload's has, where that
+	// itself is not at hand; nothing else of it counts.
+	Names *x509.Certificate
+	Ways  []Way
 
 	Anchor  *Anchor
 	CRLs    *CRLs

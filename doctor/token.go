@@ -37,6 +37,18 @@ func ParseToken(text string) *Token {
 	return t
 }
 
+// ExpectedToken is the token that a workload's issuer is going to give it, as far
+// as it is known: these claims, and a life of an hour from now.
+func ExpectedToken(issuer, subject, audience string, now time.Time) *Token {
+	t := &Token{alg: "RS256", claims: map[string]json.RawMessage{}}
+	for name, value := range map[string]any{
+		"iss": issuer, "sub": subject, "aud": audience, "iat": now.Unix(), "exp": now.Add(time.Hour).Unix(),
+	} {
+		t.claims[name], _ = json.Marshal(value) // texts and numbers
+	}
+	return t
+}
+
 func fault(slug, format string, args ...any) *Problem {
 	return &Problem{Reason: slug, Detail: fmt.Sprintf(format, args...)}
 }

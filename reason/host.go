@@ -65,6 +65,26 @@ func host() []Reason {
 			Cause: "the pod's ServiceAccount has an identity, and the pod was made without it: the webhook was not asked, or the annotation came later",
 			Mend:  "make the pod anew; if it is missed again, see that the webhook runs and that its configuration takes the namespace in",
 		}, {
+			Slug:  "identity-none",
+			Cause: "nobody gave the pod a role: no association is for its ServiceAccount, and that has no annotation",
+			Mend:  "annotate the ServiceAccount with daypass.dev/role-arn, or write a PodIdentityAssociation, and make the pod anew",
+		}, {
+			Slug:  "webhook-absent",
+			Cause: "the cluster has no webhook of daypass that could give pods what they need",
+			Mend:  "install the chart with webhook.enabled, or policy.enabled",
+		}, {
+			Slug:  "webhook-down",
+			Cause: "no replica of daypass's webhook is ready, so that new pods get nothing, or are refused where they ask for it",
+			Mend:  "see why its pods do not run: kubectl describe pods -l app.kubernetes.io/component=webhook,app.kubernetes.io/name=daypass -A",
+		}, {
+			Slug:  "pod-certificate-refused",
+			Cause: "the signer refused the pod's request for a certificate, and a kubelet asks only once for each pod",
+			Mend:  "mend what the signer says, and make the pod anew",
+		}, {
+			Slug:  "pod-certificate-waiting",
+			Cause: "no signer has answered the pod's request for a certificate",
+			Mend:  "see that the signer of that name runs: kubectl get pods -A -l app.kubernetes.io/component=signer",
+		}, {
 			Slug:  "image-pull-credentials",
 			Cause: "the kubelet had no credentials for the image's registry; they are the node's business, before any pod runs",
 			Mend:  "give the kubelet a credential provider for the registry, or the pod imagePullSecrets",

@@ -23,6 +23,9 @@ type Case struct {
 	// Settings are the workload's, as daypass itself takes them. Nil: there is
 	// no workload at hand, only words.
 	Settings *config.Settings
+	// Base is what somebody else saw of a workload that is not at hand, with its
+	// settings; then Settings is nil.
+	Base *doctor.Evidence
 	// AnchorFile (PEM), ProfileFile and RoleFile (as the AWS CLI prints them)
 	// stand for what AWS has; what they hold is not asked for.
 	AnchorFile, ProfileFile, RoleFile string
@@ -49,7 +52,13 @@ func (c *Case) Collect(ctx context.Context) doctor.Evidence {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	e := doctor.Evidence{Now: time.Now(), Request: c.Request}
-	if c.Settings != nil {
+	switch {
+	case c.Base != nil:
+		e = *c.Base
+		e.Now, e.Request = time.Now(), c.Request
+		c.files(&e)
+		c.fromAWS(ctx, &e, e.Token != nil)
+	case c.Settings != nil:
 		c.workload(ctx, &e)
 	}
 	if c.Said != "" {

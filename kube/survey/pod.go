@@ -1,0 +1,281 @@
+package survey
+
+import (
+	"bufio"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math/big"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"daypass.dev/doctor"
+	"daypass.dev/kube/api/v1alpha1"
+	"daypass.dev/kube/identity"
+	"daypass.dev/kube/inject"
+	"daypass.dev/reason"
+)
+
+// A patient is a pod under examination.
+type patient struct {
+	*Cluster
+	pod      *corev1.Pod
+	evidence doctor.Evidence
+}
+
+func refusal(err error) *identity.Refusal {
+	var r *identity.Refusal
+	errors.As(err, &r)
+	return r
+}
+
+// Pod collects what the cluster tells of a pod: who it is, what it was given,
+// how it fares, and what it says. What AWS has, is for gather to add. The error
+// says that there is no such pod, or that it cannot be seen.
+func (c *Cluster) Pod(ctx context.Context, namespace, name string) (*doctor.Evidence, error) {
+	p := &patient{Cluster: c, pod: &corev1.Pod{}, evidence: doctor.Evidence{Now: time.Now(), Settings: &doctor.Settings{Environment: map[string]string{}}}}
+	if err := c.objects.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, p.pod); err != nil {
+		return nil, fmt.Errorf("reading pod %s/%s: %w", namespace, name, err)
+	}
+	in := c.installation(ctx)
+	p.evidence.Pod = &doctor.Pod{Namespace: namespace, Name: name}
+	p.webhook(in)
+	p.identity(ctx, in)
+	p.containers()
+	p.events(ctx)
+	p.requests(ctx)
+	p.environment()
+	p.logs(ctx)
+	return &p.evidence, nil
+}
+
+func (p *patient) say(v doctor.Verdict, slug, format string, args ...any) {
+	row, _ := reason.Lookup(slug)
+	p.evidence.Pod.Checks = append(p.evidence.Pod.Checks, doctor.Check{Verdict: v, Reason: slug, Detail: fmt.Sprintf(format, args...), Mend: row.Mend})
+}
+
+func (p *patient) webhook(in installation) {
+	switch d := in.webhook; {
+	case in.unseen != "":
+		p.say(doctor.Unknown, "", "the webhook and its settings were not seen: %s", in.unseen)
+	case d == nil:
+		p.say(doctor.Warn, "webhook-absent", "there is no Deployment of daypass's webhook")
+	case d.Status.ReadyReplicas == 0:
+		p.say(doctor.Warn, "webhook-down", "%s/%s has no ready replica", d.Namespace, d.Name)
+	default:
+		p.say(doctor.Pass, "", "%d replicas of the webhook are ready", d.Status.ReadyReplicas)
+	}
+}
+
+// identity says who the pod is to AWS, and whether it was given the means.
+func (p *patient) identity(ctx context.Context, in installation) {
+	account := &corev1.ServiceAccount{}
+	err := p.objects.Get(ctx, client.ObjectKey{Namespace: p.pod.Namespace, Name: p.pod.Spec.ServiceAccountName}, account)
+	switch {
+	case apierrors.IsNotFound(err):
+		p.say(doctor.Fail, "service-account-missing", "there is no ServiceAccount %s in %s", p.pod.Spec.ServiceAccountName, p.pod.Namespace)
+		return
+	case err != nil:
+		p.say(doctor.Unknown, "", "its ServiceAccount was not seen: %s", short(err))
+		return
+	}
+	var associations v1alpha1.PodIdentityAssociationList
+	if err := p.objects.List(ctx, &associations); err != nil {
+		p.say(doctor.Unknown, "", "PodIdentityAssociations were not seen: %s", short(err))
+	}
+	if in.webhook == nil {
+		return // without its settings nothing can be resolved
+	}
+	id, findings, err := identity.Resolve(p.pod, account, associations.Items, in.settings.Cluster)
+	if refused := refusal(err); refused != nil {
+		p.say(doctor.Fail, refused.Slug, "%s", refused.Detail)
+		return
+	}
+	if id.Role() == "" {
+		p.say(doctor.Fail, "identity-none", "neither an association nor an annotation of ServiceAccount %s gives it a role", account.Name)
+		return
+	}
+	p.say(doctor.Pass, "", "%s by method %s, from %s", id.Role(), id.Method, given(findings))
+	if missed := inject.Missed(p.pod, account, associations.Items, in.settings); missed != nil {
+		p.say(doctor.Fail, missed.Slug, "%s", missed.Detail)
+	} else {
+		p.say(doctor.Pass, "", "it was given what it needs: %s", p.pod.Annotations[inject.Injected])
+	}
+	p.asked(ctx, id, in.settings)
+}
+
+// given names the rule that spoke.
+func given(findings []identity.Finding) string {
+	for _, f := range findings {
+		if f.Role != "" && f.Association != "" {
+			return "association " + f.Association
+		} else if f.Role != "" {
+			return "annotation " + f.Rule
+		}
+	}
+	return "nothing"
+}
+
+// asked is what AWS will be shown and asked for.
+func (p *patient) asked(ctx context.Context, id identity.Identity, s inject.Settings) {
+	e := &p.evidence
+	e.Settings.RoleARN = id.RoleARN
+	switch id.Method {
+	case v1alpha1.RolesAnywhere:
+		e.Settings.TrustAnchorARN, e.Settings.ProfileARN = id.RolesAnywhere.TrustAnchorARN, id.RolesAnywhere.ProfileARN
+		if names, err := s.Cluster.Names(id.Namespace, id.ServiceAccount); err == nil {
+			e.Names = withNames(names)
+		}
+	case v1alpha1.WebIdentity:
+		audience := id.Token.Audience
+		if audience == "" {
+			audience = "sts.amazonaws.com"
+		}
+		if issuer := p.issuer(ctx); issuer != "" {
+			e.Token = doctor.ExpectedToken(issuer, "system:serviceaccount:"+id.Namespace+":"+id.ServiceAccount, audience, e.Now)
+		}
+	}
+}
+
+// issuer is that of the cluster's tokens; empty if it cannot be read.
+func (p *patient) issuer(ctx context.Context) string {
+	text, err := p.core.Discovery().RESTClient().Get().AbsPath("/.well-known/openid-configuration").DoRaw(ctx)
+	if err != nil {
+		p.say(doctor.Unknown, "", "the issuer of the cluster's tokens was not seen: %s", short(err))
+		return ""
+	}
+	var doc struct {
+		Issuer string `json:"issuer"`
+	}
+	if json.Unmarshal(text, &doc) != nil {
+		return ""
+	}
+	return doc.Issuer
+}
+
+// withNames is a certificate that says these names and counts for nothing else.
+func withNames(n identity.CertificateNames) *x509.Certificate {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		Subject:      pkix.Name{CommonName: n.CommonName, OrganizationalUnit: []string{n.OrganizationUnit}, Organization: []string{n.Organization}},
+	}
+	if uri, err := url.Parse(n.URI); err == nil {
+		template.URIs = []*url.URL{uri}
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return nil
+	}
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil
+	}
+	return leaf
+}
+
+// containers says which of them wait, or end again and again, and why.
+func (p *patient) containers() {
+	for _, s := range slices.Concat(p.pod.Status.InitContainerStatuses, p.pod.Status.ContainerStatuses) {
+		switch {
+		case s.State.Waiting != nil && s.State.Waiting.Reason != "PodInitializing" && s.State.Waiting.Reason != "ContainerCreating":
+			p.recognised(fmt.Sprintf("container %s waits: %s %s", s.Name, s.State.Waiting.Reason, s.State.Waiting.Message))
+		case s.State.Terminated != nil && s.State.Terminated.ExitCode != 0:
+			p.say(doctor.Warn, "", "container %s ended with code %d: %s", s.Name, s.State.Terminated.ExitCode, s.State.Terminated.Message)
+		}
+	}
+}
+
+// recognised tells of a text that speaks of trouble: its reason if the text has
+// but one.
+func (p *patient) recognised(text string) {
+	slug := ""
+	if found := doctor.Recognise(text); len(found) > 0 {
+		slug = found[0]
+	}
+	if slug == "" {
+		p.say(doctor.Warn, "", "%s", text)
+		return
+	}
+	p.say(doctor.Fail, slug, "%s", text)
+}
+
+// events are the warnings about the pod, the latest of each kind.
+func (p *patient) events(ctx context.Context) {
+	list, err := p.core.CoreV1().Events(p.pod.Namespace).List(ctx, metav1.ListOptions{FieldSelector: "involvedObject.uid=" + string(p.pod.UID) + ",type=Warning"})
+	if err != nil {
+		p.say(doctor.Unknown, "", "its events were not seen: %s", short(err))
+		return
+	}
+	latest := map[string]string{}
+	for _, e := range list.Items {
+		latest[e.Reason] = e.Message
+	}
+	for _, kind := range slices.Sorted(maps.Keys(latest)) {
+		if kind == "IdentityMissed" || kind == "Unhealthy" || kind == "BackOff" || kind == "FailedScheduling" {
+			continue // told before, or no business of ours
+		}
+		p.recognised("event " + kind + ": " + latest[kind])
+	}
+}
+
+// environment is what SDKs in the pod read; of secrets, the name alone.
+func (p *patient) environment() {
+	env := p.evidence.Settings.Environment
+	for _, c := range p.pod.Spec.Containers {
+		for _, v := range c.Env {
+			if strings.HasPrefix(v.Name, "AWS_") && !strings.Contains(v.Name, "SECRET") && !strings.Contains(v.Name, "TOKEN") && v.Name != "AWS_ACCESS_KEY_ID" {
+				env[v.Name] = v.Value
+			} else if v.Name == "AWS_ACCESS_KEY_ID" {
+				env[v.Name] = ""
+			}
+		}
+	}
+}
+
+// logs looks for what AWS or an SDK said, in the last lines of each container.
+func (p *patient) logs(ctx context.Context) {
+	const lines = 200
+	n := int64(lines)
+	for _, c := range slices.Concat(p.pod.Spec.InitContainers, p.pod.Spec.Containers) {
+		in, err := p.core.CoreV1().Pods(p.pod.Namespace).GetLogs(p.pod.Name, &corev1.PodLogOptions{Container: c.Name, TailLines: &n}).Stream(ctx)
+		if err != nil {
+			if apierrors.IsForbidden(err) {
+				p.say(doctor.Unknown, "", "the log of container %s was not seen: %s", c.Name, short(err))
+			}
+			continue
+		}
+		last := ""
+		for scan := bufio.NewScanner(in); scan.Scan(); {
+			if line := scan.Text(); doctor.Recognise(line) != nil {
+				last = line
+			}
+		}
+		_ = in.Close()
+		if last != "" && !p.better() {
+			p.evidence.Answer = &doctor.Answer{Text: fmt.Sprintf("container %s said: %.500s", c.Name, last)}
+		}
+	}
+}
+
+// better tells that a log has spoken of AWS's own words already.
+func (p *patient) better() bool {
+	return p.evidence.Answer != nil && !strings.Contains(p.evidence.Answer.Text, "Unable to locate credentials")
+}
