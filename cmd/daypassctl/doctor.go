@@ -26,13 +26,14 @@ type doctorOptions struct {
 	action, resource                  string
 	said, decisions                   string
 	offline, verbose                  bool
+	cluster                           clusterOptions
 	output                            string
 }
 
 func doctorCommand() *cobra.Command {
 	o := &doctorOptions{Settings: config.Defaults(), resource: "*", output: "table"}
 	c := &cobra.Command{
-		Use:   "doctor",
+		Use:   "doctor [pod/NAME]",
 		Short: "why does this workload get no credentials?",
 		Long: `Doctor takes the workload's own settings, by the flags and variables of daypass,
 and goes the way that the data goes: files, certificate or token, network, trust
@@ -44,15 +45,21 @@ has, it reads with the credentials that the AWS CLI would use here, or from the
 files that --profile and --trust-policy name; what it may not read is unknown,
 never a pass. It changes nothing. --offline asks nobody.
 
+With pod/NAME it reads the cluster instead: who the pod is to AWS and by what
+rule, whether it was given what it needs, its certificate, its events and what
+its containers say; then AWS as above. It needs no rights beyond reading, and
+says what it may not read. The pod's own calls are not repeated.
+
 With --said it starts from what a log says; with --decisions from the record of
 a sandbox, which knows. The exit code is 3 if something is wrong.`,
 		Example: `  daypassctl doctor --certificate tls.crt --private-key tls.key --role-arn … --trust-anchor-arn … --profile-arn …
   daypassctl doctor --offline --certificate tls.crt --trust-anchor-file ca.pem --trust-policy role.json
   daypassctl doctor --web-identity-token-file token --role-arn … --action s3:GetObject --resource arn:aws:s3:::reports/q3
+  daypassctl doctor pod/web-7f9c -n shop
   daypassctl doctor --said "Untrusted certificate. Insufficient certificate"`,
-		Args: cobra.NoArgs,
+		Args: cobra.MaximumNArgs(1),
 	}
-	cli.Bind(c, append(o.Table(),
+	cli.Bind(c, append(append(o.Table(), o.cluster.table()...),
 		cli.Setting{Flag: "trust-anchor-file", Arg: "FILE", Into: &o.anchorFile, Help: "PEM file with the certificates of the trust anchor"},
 		cli.Setting{Flag: "profile", Arg: "FILE", Into: &o.profileFile, Help: "the profile as aws rolesanywhere get-profile prints it"},
 		cli.Setting{Flag: "trust-policy", Arg: "FILE", Into: &o.roleFile, Help: "the role as aws iam get-role prints it, or its trust policy"},
@@ -64,11 +71,17 @@ a sandbox, which knows. The exit code is 3 if something is wrong.`,
 		cli.Setting{Flag: "verbose", Short: "v", Into: &o.verbose, Help: "show every check, also those that pass"},
 	)...)
 	c.Flags().StringVarP(&o.output, "output", "o", o.output, "print as `FORMAT`, table or json")
-	c.RunE = func(c *cobra.Command, _ []string) error {
+	c.RunE = func(c *cobra.Command, args []string) error {
 		if o.output != "table" && o.output != "json" {
 			return cli.Usagef("", "--output: %q is neither table nor json", o.output)
 		}
 		examined := o.examined(c.Context())
+		if len(args) == 1 {
+			var err error
+			if examined, err = o.pod(c.Context(), args[0]); err != nil {
+				return err
+			}
+		}
 		return tellReport(c.OutOrStdout(), doctor.Diagnose(examined.Collect(c.Context())), o.output, o.verbose)
 	}
 	return c
