@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
 	registration "k8s.io/api/admissionregistration/v1"
@@ -26,6 +27,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/yaml"
 
 	"daypass.dev/e2e/kube/kubetest"
@@ -111,6 +113,7 @@ func newSite(t *testing.T) *site {
 	config.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 		return n.Cluster.Dial(ctx, network, address)
 	}
+	log.SetLogger(logr.Discard())
 	config.QPS, config.WarningHandler = -1, rest.NoWarnings{}
 	known := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, v1alpha1.AddToScheme, registration.AddToScheme} {

@@ -26,8 +26,9 @@ const reviews, health = "127.0.0.1:18443", "127.0.0.1:18444"
 
 // A process is a program that runs on the first node, with its log.
 type process struct {
-	end func()
-	log *buffer
+	end  func()
+	wait func() error // for it to end by itself
+	log  *buffer
 }
 
 // A buffer may be read while it is written.
@@ -48,8 +49,9 @@ func (b *buffer) String() string {
 	return b.b.String()
 }
 
-// run starts daypass-kube on the first node and ends it with the test.
-func (s *site) run(args ...string) *process {
+// run starts daypass-kube on the first node, with more variables, and ends it
+// with the test.
+func (s *site) run(env []string, args ...string) *process {
 	s.t.Helper()
 	file, err := s.program()
 	if err != nil {
@@ -61,13 +63,15 @@ func (s *site) run(args ...string) *process {
 		s.t.Fatal(err)
 	}
 	p := &process{log: &buffer{}}
+	cmd.Env = append(cmd.Env, env...)
 	cmd.Stdout, cmd.Stderr = p.log, p.log
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 15 * time.Second
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	p.end = sync.OnceFunc(func() { cancel(); _ = cmd.Wait() })
+	p.wait = sync.OnceValue(cmd.Wait)
+	p.end = sync.OnceFunc(func() { cancel(); _ = p.wait() })
 	s.t.Cleanup(p.end)
 	return p
 }
@@ -118,7 +122,7 @@ func flags(s inject.Settings) []string {
 // webhook starts one on the first node, with these settings.
 func (s *site) webhook(authority string, more ...string) *process {
 	s.t.Helper()
-	p := s.run(append([]string{"webhook", "--kubeconfig=" + s.Cluster.Kubeconfig(), "--listen=" + reviews, "--health-listen=" + health, "--authority=" + authority}, more...)...)
+	p := s.run(nil, append([]string{"webhook", "--kubeconfig=" + s.Cluster.Kubeconfig(), "--listen=" + reviews, "--health-listen=" + health, "--authority=" + authority}, more...)...)
 	s.Eventually(30*time.Second, "the webhook", func() error {
 		if !s.answers("/readyz") {
 			return errors.New("it is not ready: " + p.log.String())

@@ -17,11 +17,10 @@ import (
 // inexpressible are the golden pods that the policies leave as they are, with
 // why. docs/injection.md tells it to people.
 var inexpressible = map[string]string{
-	"cluster-token+skip-containers-malformed": "policies split at commas and know no quotes: the containers are not found, and all are given",
-	"cluster-token+policy":                    "an association's session policy; policies see ServiceAccounts alone",
-	"cluster-token+chain":                     "an association's target role",
-	"cluster-token+session-name":              "an association's role and template",
-	"cluster-token+session-name-generated":    "an association's role and template",
+	"cluster-token+policy":                 "an association's session policy; policies see ServiceAccounts alone",
+	"cluster-token+chain":                  "an association's target role",
+	"cluster-token+session-name":           "an association's role and template",
+	"cluster-token+session-name-generated": "an association's role and template",
 }
 
 // unnamed are those that get all but AWS_ROLE_SESSION_NAME.
