@@ -56,7 +56,7 @@ daypassctl setup bootstrap private-ca.`,
 		if err != nil || !(rate >= 0.01 && rate <= 1000) {
 			return cli.Usagef("give a number of 0.01 to 1000", "--issue-rate: %.40q", f.rate)
 		}
-		to, err := f.calls(c.Context(), l)
+		to, err := callAWS(c.Context(), &f.aws, l)
 		if err != nil {
 			return err
 		}
@@ -70,27 +70,27 @@ daypassctl setup bootstrap private-ca.`,
 	return c
 }
 
-// calls is how AWS is called: with what the flags name, else as the SDK finds
-// credentials. Region is each issuer's own.
-func (f *issuerFlags) calls(ctx context.Context, l *slog.Logger) (aws.Config, error) {
+// callAWS is how AWS is called: with what the settings name, else as the SDK
+// finds credentials. Region is each caller's own.
+func callAWS(ctx context.Context, s *config.Settings, l *slog.Logger) (aws.Config, error) {
 	to, err := awsconfig.LoadDefaultConfig(ctx)
 	if err != nil {
 		return to, fmt.Errorf("reading the AWS SDK's settings: %w", err)
 	}
-	bears, err := f.aws.BearsToken()
+	bears, err := s.BearsToken()
 	if err != nil {
 		return to, err
 	}
-	if f.aws.Certificate == "" && !bears {
+	if s.Certificate == "" && !bears {
 		return to, nil
 	}
 	if !bears {
-		if err := f.aws.Missing(); err != nil {
+		if err := s.Missing(); err != nil {
 			return to, err
 		}
 	}
-	f.aws.NameSession = true
-	provider, err := awssdk.New(&f.aws, l)
+	s.NameSession = true
+	provider, err := awssdk.New(s, l)
 	if err != nil {
 		return to, err
 	}

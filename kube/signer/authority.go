@@ -35,7 +35,9 @@ type Root interface {
 	IssueCA(ctx context.Context, key crypto.Signer, name pkix.Name, life time.Duration) (pki.CA, error)
 }
 
-// local is a Root whose key is at hand.
+// Local is a Root of a CA whose key signs by itself.
+func Local(ca pki.CA) Root { return local{ca} }
+
 type local struct{ pki.CA }
 
 func (l local) IssueCA(_ context.Context, key crypto.Signer, name pkix.Name, life time.Duration) (pki.CA, error) {

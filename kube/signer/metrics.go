@@ -1,6 +1,7 @@
 package signer
 
 import (
+	"crypto/x509"
 	"sync"
 	"time"
 
@@ -44,7 +45,7 @@ func newMetrics(to prometheus.Registerer) (*metrics, error) {
 			Buckets: []float64{.002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5},
 		}, []string{"kind"}),
 		rootEnd: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "daypass_signer_root_end_timestamp_seconds", Help: "When a root's own certificate ends; state is current, next or old.",
+			Name: "daypass_signer_root_end_timestamp_seconds", Help: "When a root's own certificate ends; state is current, next or old, or outside.",
 		}, []string{"root", "state"}),
 		leafEnd: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "daypass_signer_last_leaf_end_timestamp_seconds",
@@ -85,6 +86,13 @@ func (m *metrics) roots(r Roots) {
 	}
 	if r.Old != nil {
 		m.see(name(r.Old), r.OldUntil)
+	}
+}
+
+// outside shows roots that are not in the Secret.
+func (m *metrics) outside(trust []*x509.Certificate) {
+	for _, c := range trust {
+		m.rootEnd.WithLabelValues(name(c), "outside").Set(float64(c.NotAfter.Unix()))
 	}
 }
 

@@ -36,20 +36,52 @@ func (f *follower) Reconcile(ctx context.Context, which reconcile.Request) (reco
 	return reconcile.Result{}, nil
 }
 
-// keeping renews the issuing CA.
-type keeping struct{ *replica }
+// keeping has the issuing CA made by a root outside, and renews it whoever
+// made it.
+type keeping struct {
+	*replica
+	outside Root // nil: the follower's
+}
 
 func (keeping) NeedLeaderElection() bool { return false }
 
 func (k keeping) Start(ctx context.Context) error {
-	for every := time.NewTicker(time.Minute); ; {
+	for {
+		wait := time.Minute
+		if k.outside != nil {
+			if err := k.authority.use(ctx, k.outside, "outside"); err != nil {
+				k.log.Error("the root signs no issuing CA", "error", err)
+				wait = 5 * time.Second
+			}
+		}
+		if err := k.authority.renew(ctx); err != nil {
+			k.log.Error("the issuing CA is not renewed", "error", err)
+		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-every.C:
-			if err := k.authority.renew(ctx); err != nil {
-				k.log.Error("the issuing CA is not renewed", "error", err)
-			}
+		case <-time.After(wait):
+		}
+	}
+}
+
+// A publisher tells the cluster of roots outside of it; one replica does.
+type publisher struct {
+	*steward
+	trust []*x509.Certificate
+}
+
+func (publisher) NeedLeaderElection() bool { return true }
+
+func (p publisher) Start(ctx context.Context) error {
+	for {
+		if err := p.publish(ctx, trustPEM(p.trust)); err != nil {
+			p.log.Error("the roots are not published", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(time.Minute):
 		}
 	}
 }
@@ -80,7 +112,7 @@ func (s *steward) Reconcile(ctx context.Context, which reconcile.Request) (recon
 	}
 	// What is to be trusted is told before it signs, and no longer once it is
 	// forgotten.
-	if err := s.publish(ctx, roots); err != nil {
+	if err := s.publish(ctx, roots.TrustPEM()); err != nil {
 		return reconcile.Result{}, err
 	}
 	if changed || order != "" {
@@ -110,7 +142,7 @@ func name(c *x509.Certificate) string {
 	return c.Subject.CommonName
 }
 
-func (s *steward) publish(ctx context.Context, roots Roots) error {
+func (s *steward) publish(ctx context.Context, want string) error {
 	if !s.bundles {
 		return nil
 	}
@@ -119,7 +151,7 @@ func (s *steward) publish(ctx context.Context, roots Roots) error {
 	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("reading ClusterTrustBundle %s: %w", BundleName, err)
 	}
-	there, want := err == nil, roots.TrustPEM()
+	there := err == nil
 	if there && b.Spec.TrustBundle == want {
 		return nil
 	}

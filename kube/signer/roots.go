@@ -52,9 +52,11 @@ func (r Roots) Trust() []*x509.Certificate {
 }
 
 // TrustPEM is Trust as Roles Anywhere's trust anchor takes it.
-func (r Roots) TrustPEM() string {
+func (r Roots) TrustPEM() string { return trustPEM(r.Trust()) }
+
+func trustPEM(all []*x509.Certificate) string {
 	text := ""
-	for _, c := range r.Trust() {
+	for _, c := range all {
 		text += string(pki.EncodeCertificate(c))
 	}
 	return text
@@ -184,5 +186,11 @@ func newRoot(cluster string, now time.Time) (pki.CA, error) {
 	if err != nil {
 		return pki.CA{}, err
 	}
+	return NewRoot(key, cluster, now)
+}
+
+// NewRoot makes a root of five years for a cluster's signer, with a name of its
+// own.
+func NewRoot(key crypto.Signer, cluster string, now time.Time) (pki.CA, error) {
 	return pki.NewRoot(key, caName("daypass root", cluster), rootLife, now)
 }

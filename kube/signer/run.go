@@ -2,6 +2,7 @@ package signer
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -43,6 +44,11 @@ type Signer struct {
 	// Root is the Secret that holds the root. It must exist; an empty one is
 	// filled.
 	Root types.NamespacedName
+	// Outside, if not nil, is the root in the place of that Secret, which then
+	// names no more than the namespace of the replicas' lease. Trust is what to
+	// trust for it.
+	Outside Root
+	Trust   []*x509.Certificate
 	// Agent is the ServiceAccount of agents; empty: there are none.
 	Agent types.NamespacedName
 	// LeafLife is the most that a leaf lives, 1 to 72 hours; 0: 24 hours.
@@ -121,8 +127,15 @@ func (s *Signer) Run(ctx context.Context, config *rest.Config) error {
 		_, err := r.authority.current()
 		return err
 	}
-	if err := m.Add(keeping{r}); err != nil {
+	steward := &steward{r, !served.bundles.Empty()}
+	if err := m.Add(keeping{r, s.Outside}); err != nil {
 		return err
+	}
+	if s.Outside != nil {
+		metrics.outside(s.Trust)
+		if err := m.Add(publisher{steward, s.Trust}); err != nil {
+			return err
+		}
 	}
 	for _, c := range []struct {
 		name    string
@@ -132,11 +145,11 @@ func (s *Signer) Run(ctx context.Context, config *rest.Config) error {
 		elected bool
 	}{
 		{"roots", &corev1.Secret{}, &follower{r}, 1, false},
-		{"steward", &corev1.Secret{}, &steward{r, !served.bundles.Empty()}, 1, true},
+		{"steward", &corev1.Secret{}, steward, 1, true},
 		{"agents", &certs.CertificateSigningRequest{}, &agentRequests{r, s.Agent}, workers, false},
 		{"pods", &certs.PodCertificateRequest{}, &podRequests{r}, workers, false},
 	} {
-		if c.name == "pods" && served.pods.Empty() {
+		if _, secret := c.of.(*corev1.Secret); c.name == "pods" && served.pods.Empty() || secret && s.Outside != nil {
 			continue
 		}
 		err := builder.ControllerManagedBy(m).Named(c.name).Watches(c.of, scattered{}).WithOptions(controller.Options{

@@ -1,0 +1,185 @@
+package main
+
+import (
+	"crypto"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/acmpca"
+	pcatypes "github.com/aws/aws-sdk-go-v2/service/acmpca/types"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
+
+	signing "daypass.dev/kube/signer"
+	"daypass.dev/pki"
+	"daypass.dev/sandbox/sandboxtest"
+)
+
+// certifies has a root certify an issuing CA, and that a leaf, which must break
+// no rule below what is to be trusted.
+func certifies(t *testing.T, root signing.Root, trust []*x509.Certificate) {
+	t.Helper()
+	key, err := pki.NewKey("ec-p256")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const life = 7 * 24 * time.Hour
+	ca, err := root.IssueCA(t.Context(), key, pkix.Name{CommonName: "daypass signer 1"}, life)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if left := time.Until(ca.Certificate.NotAfter); left > life || left < life-time.Minute || !ca.Certificate.MaxPathLenZero {
+		t.Errorf("the issuing CA lives %s, pathlen %d", left, ca.Certificate.MaxPathLen)
+	}
+	leaf, err := ca.Issue(pki.Leaf{Subject: pkix.Name{CommonName: "web@shop"}, PublicKey: key.Public(), Lifetime: time.Hour}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	chain := append([]*x509.Certificate{ca.Certificate}, ca.Above[:len(ca.Above)-1]...)
+	for _, f := range pki.Check(pki.Evidence{Leaf: leaf, Key: key.Public(), Intermediates: chain, Anchors: trust}, time.Now()) {
+		if f.Verdict == pki.Fail {
+			t.Errorf("%s on %s: %s", f.Rule, f.On, f.Detail)
+		}
+	}
+}
+
+func TestARootInKMS(t *testing.T) {
+	s := sandboxtest.Start(t, "")
+	to := kms.NewFromConfig(s.Config())
+	for _, spec := range []kmstypes.KeySpec{kmstypes.KeySpecEccNistP256, kmstypes.KeySpecEccNistP384, kmstypes.KeySpecRsa2048} {
+		t.Run(string(spec), func(t *testing.T) {
+			made, err := to.CreateKey(t.Context(), &kms.CreateKeyInput{KeySpec: spec, KeyUsage: kmstypes.KeyUsageTypeSignVerify})
+			if err != nil {
+				t.Fatal(err)
+			}
+			id := *made.KeyMetadata.Arn
+			key, err := newKMSKey(t.Context(), s.Config(), id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			root, err := signing.NewRoot(key, "prod", time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			file := filepath.Join(t.TempDir(), "root.pem")
+			if err := os.WriteFile(file, pki.EncodeCertificate(root.Certificate), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			ca, trust, err := localRoot(t.Context(), file, id, func() (aws.Config, error) { return s.Config(), nil })
+			if err != nil {
+				t.Fatal(err)
+			}
+			certifies(t, signing.Local(ca), trust)
+			if _, err := key.Sign(nil, make([]byte, 20), crypto.SHA1); err == nil {
+				t.Error("SHA-1 is signed")
+			}
+		})
+	}
+	if _, err := newKMSKey(t.Context(), s.Config(), "arn:aws:acm-pca:us-east-1:111122223333:key/x"); err == nil {
+		t.Error("another service's ARN is taken")
+	}
+}
+
+func TestARootInFiles(t *testing.T) {
+	key, err := pki.NewKey("ec-p256")
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := signing.NewRoot(key, "prod", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := pki.NewKey("ec-p256")
+	if err != nil {
+		t.Fatal(err)
+	}
+	next, err := signing.NewRoot(other, "prod", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	write := func(name string, text []byte, err error) string {
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	text, err := pki.EncodeKey(key)
+	keyFile := write("key.pem", text, err)
+	text, err = pki.EncodeKey(other)
+	otherFile := write("other.pem", text, err)
+	certificates := write("root.pem", append(pki.EncodeCertificate(root.Certificate), pki.EncodeCertificate(next.Certificate)...), nil)
+	ca, trust, err := localRoot(t.Context(), certificates, keyFile, nil)
+	if err != nil || len(trust) != 2 {
+		t.Fatalf("%d to trust, %v", len(trust), err)
+	}
+	certifies(t, signing.Local(ca), trust)
+	for what, key := range map[string]string{"another's key": otherFile, "no key": certificates, "nothing": filepath.Join(dir, "missing")} {
+		if _, _, err := localRoot(t.Context(), certificates, key, nil); err == nil {
+			t.Errorf("%s is taken", what)
+		}
+	}
+}
+
+func TestARootInPrivateCA(t *testing.T) {
+	s := sandboxtest.Start(t, "")
+	to := acmpca.NewFromConfig(s.Config())
+	root := activeCA(t, to, pcatypes.CertificateAuthorityUsageModeGeneralPurpose)
+	r, trust, err := newPrivateCA(t.Context(), s.Config(), root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certifies(t, r, []*x509.Certificate{trust})
+	short := activeCA(t, to, pcatypes.CertificateAuthorityUsageModeShortLivedCertificate)
+	if _, _, err := newPrivateCA(t.Context(), s.Config(), short); err == nil || !strings.Contains(err.Error(), "GENERAL_PURPOSE") {
+		t.Errorf("a CA of short-lived mode: %v", err)
+	}
+}
+
+// activeCA makes a root CA by the calls that an operator makes.
+func activeCA(t *testing.T, to *acmpca.Client, mode pcatypes.CertificateAuthorityUsageMode) string {
+	t.Helper()
+	ctx := t.Context()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	made, err := to.CreateCertificateAuthority(ctx, &acmpca.CreateCertificateAuthorityInput{
+		CertificateAuthorityType: pcatypes.CertificateAuthorityTypeRoot, UsageMode: mode,
+		CertificateAuthorityConfiguration: &pcatypes.CertificateAuthorityConfiguration{
+			KeyAlgorithm: pcatypes.KeyAlgorithmEcPrime256v1, SigningAlgorithm: pcatypes.SigningAlgorithmSha256withecdsa,
+			Subject: &pcatypes.ASN1Subject{CommonName: aws.String("Example root")},
+		},
+	})
+	must(err)
+	id := made.CertificateAuthorityArn
+	must(acmpca.NewCertificateAuthorityCSRCreatedWaiter(to).Wait(ctx, &acmpca.GetCertificateAuthorityCsrInput{CertificateAuthorityArn: id}, time.Minute))
+	csr, err := to.GetCertificateAuthorityCsr(ctx, &acmpca.GetCertificateAuthorityCsrInput{CertificateAuthorityArn: id})
+	must(err)
+	issued, err := to.IssueCertificate(ctx, &acmpca.IssueCertificateInput{
+		CertificateAuthorityArn: id, Csr: []byte(*csr.Csr), SigningAlgorithm: pcatypes.SigningAlgorithmSha256withecdsa,
+		TemplateArn: aws.String("arn:aws:acm-pca:::template/RootCACertificate/V1"),
+		Validity:    &pcatypes.Validity{Type: pcatypes.ValidityPeriodTypeYears, Value: aws.Int64(10)},
+	})
+	must(err)
+	which := &acmpca.GetCertificateInput{CertificateAuthorityArn: id, CertificateArn: issued.CertificateArn}
+	out, err := acmpca.NewCertificateIssuedWaiter(to).WaitForOutput(ctx, which, time.Minute)
+	must(err)
+	_, err = to.ImportCertificateAuthorityCertificate(ctx, &acmpca.ImportCertificateAuthorityCertificateInput{
+		CertificateAuthorityArn: id, Certificate: []byte(*out.Certificate),
+	})
+	must(err)
+	return *id
+}
