@@ -33,15 +33,21 @@ webhook: {enabled: false}
 detector: {enabled: false}
 `
 
-// TestMethods has pods on both nodes that get their roles by each method, with
-// unmodified clients and nothing but the injected variables.
-func TestMethods(t *testing.T) {
+// TestAgent has the agent installed once, on two nodes, and pods with unmodified
+// clients and nothing but the injected variables.
+func TestAgent(t *testing.T) {
 	s := newStage(t)
 	release := kubetest.Chart(t, values)
 	s.bucket()
 	t.Run("web-identity", func(t *testing.T) { webIdentity(s.in(t)) })
 	t.Run("roles-anywhere", func(t *testing.T) { rolesAnywhere(s.in(t), release) })
 	t.Run("eks", func(t *testing.T) { eksMethod(s.in(t)) })
+	t.Run("attacks", func(t *testing.T) { attacks(s.in(t)) })
+	t.Run("stolen", func(t *testing.T) { stolen(s.in(t), release) })
+	t.Run("network", func(t *testing.T) { network(s.in(t), release) })
+	t.Run("taint", func(t *testing.T) { tainted(t, release) })
+	t.Run("upgrade", func(t *testing.T) { upgrade(s.in(t), release) })
+	t.Run("uninstall", func(t *testing.T) { uninstall(s.in(t), release) })
 }
 
 func webIdentity(s *stage) {
