@@ -8,7 +8,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"daypass.dev/config"
 	"daypass.dev/deliver/awssdk"
@@ -64,6 +66,7 @@ daypassctl setup bootstrap private-ca.`,
 		if err != nil {
 			return err
 		}
+		log.SetLogger(logr.FromSlogHandler(l.Handler()))
 		s := &privateca.Server{AWS: to, Namespace: f.namespace, Rate: rate, Listen: f.listen, Log: l}
 		return s.Run(c.Context(), cluster)
 	}

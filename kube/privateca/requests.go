@@ -3,6 +3,7 @@ package privateca
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"strings"
 	"time"
@@ -103,13 +104,15 @@ func (r *requests) Reconcile(ctx context.Context, q reconcile.Request) (reconcil
 	}
 	calling, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	switch {
+	switch k := cr.Spec.IssuerRef.Kind; {
 	case !cr.DeletionTimestamp.IsZero():
 		return r.deleted(calling, &cr)
 	case answered(&cr):
 		return reconcile.Result{}, nil
 	case is(&cr, cmapi.CertificateRequestConditionDenied):
 		return reconcile.Result{}, r.end(ctx, &cr, cmapi.CertificateRequestReasonDenied, "the request was denied by whoever approves")
+	case k != v1beta1.KindIssuer && k != v1beta1.KindClusterIssuer: // nobody can approve it
+		return r.refused(ctx, &cr, &sorted{fails, "issuer-kind", fmt.Sprintf("issuerRef.kind is %q", k)})
 	case !is(&cr, cmapi.CertificateRequestConditionApproved):
 		return reconcile.Result{}, nil
 	}
@@ -123,9 +126,6 @@ func (r *requests) Reconcile(ctx context.Context, q reconcile.Request) (reconcil
 // answer has the certificate issued, or fetches it. Errors are sorted, or those
 // of the API server.
 func (r *requests) answer(ctx context.Context, cr *cmapi.CertificateRequest) (next time.Duration, err error) {
-	if kind := cr.Spec.IssuerRef.Kind; kind != v1beta1.KindIssuer && kind != v1beta1.KindClusterIssuer {
-		return 0, failf("issuer-kind", "issuerRef.kind is %q", kind)
-	}
 	ca := r.authorities.get(keyOf(cr))
 	if ca == nil {
 		return 0, &sorted{waits, "issuer-not-ready", cr.Spec.IssuerRef.Kind + " " + cr.Spec.IssuerRef.Name + " does not exist here or is not ready"}
