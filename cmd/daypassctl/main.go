@@ -17,6 +17,6 @@ func root() *cobra.Command {
 		Use:   "daypassctl",
 		Short: "try, check and explain AWS access without a long-term key",
 	}
-	c.AddCommand(demoCommand(), doctorCommand(), explainCommand(), oidcCommand(), pkiCommand(), sandboxCommand(), setupCommand(), trustPolicyCommand())
+	c.AddCommand(demoCommand(), doctorCommand(), explainCommand(), oidcCommand(), pkiCommand(), sandboxCommand(), secretsCommand(), setupCommand(), trustPolicyCommand())
 	return c
 }

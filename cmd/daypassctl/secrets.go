@@ -1,0 +1,236 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
+
+	"daypass.dev"
+	"daypass.dev/config"
+	"daypass.dev/exchange"
+	"daypass.dev/internal/cli"
+	"daypass.dev/proof"
+	"daypass.dev/reason"
+	"daypass.dev/secrets"
+)
+
+func secretsCommand() *cobra.Command {
+	c := &cobra.Command{Use: "secrets", Short: "AWS secrets as files in pods"}
+	c.AddCommand(secretsCheck())
+	return c
+}
+
+type secretsOptions struct {
+	file, as, role, kubeconfig string
+	aws                        config.Settings
+}
+
+func secretsCheck() *cobra.Command {
+	o := &secretsOptions{aws: config.Defaults()}
+	c := &cobra.Command{
+		Use:   "check",
+		Short: "would this SecretProviderClass mount?",
+		Long: `Check reads a SecretProviderClass of the provider aws as the node does, and says
+which files it makes. With --as it then tries: it has kubectl make a token of the
+ServiceAccount, assumes the role that its annotation or --role-arn names, and
+reads every object. The values are thrown away.
+
+Only web identity can be tried from here: an identity by certificate, or of EKS
+Pod Identity, is the pod's alone.`,
+		Example: `  daypassctl secrets check -f class.yaml
+  daypassctl secrets check -f class.yaml --as shop/web --region eu-west-1`,
+		Args: cobra.NoArgs,
+	}
+	c.Flags().StringVarP(&o.file, "file", "f", "", "`FILE` with the SecretProviderClass, in YAML or JSON")
+	cli.Bind(c,
+		cli.Setting{Flag: "as", Arg: "NAMESPACE/NAME", Into: &o.as, Help: "ServiceAccount to try it as"},
+		cli.Setting{Flag: "role-arn", Arg: "ARN", Into: &o.role, Help: "role to try it as, if the ServiceAccount's annotation does not say"},
+		cli.Setting{Flag: "region", Arg: "REGION", Into: &o.aws.Region, Also: []string{"AWS_REGION", "AWS_DEFAULT_REGION"}, Help: "region, if the class names none"},
+		cli.Setting{Flag: "kubeconfig", Arg: "FILE", Into: &o.kubeconfig, Help: "what kubectl is to use, if not its own choice"},
+		cli.Setting{Flag: "ca-bundle", Arg: "FILE", Into: &o.aws.CABundle, Also: []string{"AWS_CA_BUNDLE"}, Help: "PEM file with the only roots to trust for AWS"},
+		cli.Setting{Into: &o.aws.AnyEndpoint, Also: []string{"AWS_ENDPOINT_URL"}, Help: "where to call AWS"})
+	c.RunE = func(c *cobra.Command, _ []string) error { return o.run(c.Context(), c.OutOrStdout(), c.ErrOrStderr()) }
+	return c
+}
+
+func (o *secretsOptions) run(ctx context.Context, stdout, stderr io.Writer) error {
+	if o.file == "" {
+		return cli.Usagef("give the SecretProviderClass with -f", "--file is missing")
+	}
+	class, err := o.class()
+	if err != nil {
+		return err
+	}
+	for _, name := range class.Unknown {
+		fmt.Fprintf(stderr, "daypassctl: warning: %s means nothing to the provider and is ignored\n", name)
+	}
+	if o.as == "" {
+		return table(stdout, class, nil)
+	}
+	values, role, err := o.try(ctx, class)
+	if err != nil {
+		return refusedMount(err)
+	}
+	if _, _, err := class.Render(values, 0o644); err != nil {
+		return refusedMount(err)
+	}
+	fmt.Fprintf(stdout, "%s mounts it, as %s\n", o.as, role)
+	return table(stdout, class, values)
+}
+
+// class reads the file.
+func (o *secretsOptions) class() (*secrets.Class, error) {
+	text, err := readFile("the SecretProviderClass", o.file)
+	if err != nil {
+		return nil, err
+	}
+	var manifest struct {
+		Kind string
+		Spec struct {
+			Provider   string
+			Parameters map[string]string
+		}
+	}
+	if err := yaml.Unmarshal(text, &manifest); err != nil {
+		return nil, cli.Usagef("give one SecretProviderClass", "reading %s: %w", o.file, err)
+	}
+	if manifest.Kind != "SecretProviderClass" || manifest.Spec.Provider != "aws" {
+		return nil, cli.Usagef("give a manifest of kind SecretProviderClass with provider: aws", "%s holds %q for provider %q", o.file, manifest.Kind, manifest.Spec.Provider)
+	}
+	class, err := secrets.ParseClass(manifest.Spec.Parameters)
+	if err != nil {
+		return nil, refusedMount(err)
+	}
+	return class, nil
+}
+
+// refusedMount is a no, with the mend of its first cause.
+func refusedMount(err error) error {
+	var e *secrets.Error
+	var known *cli.Error
+	switch {
+	case errors.As(err, &known):
+		return err
+	case errors.As(err, &e):
+		return &cli.Error{Err: fmt.Errorf("%w (%s)", err, e.Slug), Hint: e.Advice(), Code: cli.No}
+	}
+	return &cli.Error{Err: err, Hint: daypass.Advice(err), Code: cli.No}
+}
+
+// table prints a line for each object; nil values: they were not read.
+func table(w io.Writer, class *secrets.Class, values []secrets.Value) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for i, o := range class.Objects {
+		files := []string{o.File.Path}
+		for _, p := range o.Parts {
+			files = append(files, p.File.Path)
+		}
+		read := ""
+		if values != nil {
+			read = fmt.Sprintf("\t%d bytes, version %s", len(values[i].Data), values[i].Version)
+		}
+		fmt.Fprintf(t, "%s\t%s%s\n", o.Name, strings.Join(files, " "), read)
+	}
+	return t.Flush()
+}
+
+// try reads the objects as the ServiceAccount.
+func (o *secretsOptions) try(ctx context.Context, class *secrets.Class) ([]secrets.Value, string, error) {
+	namespace, name, ok := strings.Cut(o.as, "/")
+	if !ok || namespace == "" || name == "" {
+		return nil, "", cli.Usagef("give NAMESPACE/NAME", "--as: %.80q is no ServiceAccount", o.as)
+	}
+	if o.role == "" {
+		role, err := o.annotated(ctx, namespace, name)
+		if err != nil {
+			return nil, "", err
+		}
+		o.role = role
+	}
+	client, err := o.aws.HTTPClient()
+	if err != nil {
+		return nil, "", err
+	}
+	audience := "sts.amazonaws.com"
+	if class.PodIdentity {
+		audience = "pods.eks.amazonaws.com"
+	}
+	text, err := o.kubectl(ctx, "create", "token", name, "--namespace", namespace, "--audience", audience)
+	if err != nil {
+		return nil, "", err
+	}
+	token, err := proof.ParseToken(strings.TrimSpace(text))
+	if err != nil {
+		return nil, "", fmt.Errorf("reading the token that kubectl has made: %w", err)
+	}
+	region := o.aws.Region
+	if class.Region != "" {
+		region = class.Region
+	}
+	source := &exchange.WebIdentity{Token: only{token}, RoleARN: o.role, Region: region, Endpoint: o.aws.AnyEndpoint, Client: client, SessionName: "daypassctl-secrets-check"}
+	creds, err := source.Credentials(ctx)
+	if err != nil {
+		row, _ := reason.Lookup("secrets-credentials")
+		return nil, "", &secrets.Error{Slug: "secrets-credentials", Err: err, Hint: row.Mend}
+	}
+	reader := &secrets.Reader{Endpoint: o.aws.AnyEndpoint, Client: client}
+	values, err := reader.Read(ctx, secrets.Principal{Key: o.role, Account: strings.SplitN(o.role, ":", 6)[4], Source: had{creds}}, class, region, false)
+	return values, o.role, err
+}
+
+// only is a proof.TokenSource of one token.
+type only struct{ token *proof.Token }
+
+// Token implements proof.TokenSource.
+func (o only) Token(context.Context) (*proof.Token, error) { return o.token, nil }
+
+// had is a daypass.Source of credentials that are there.
+type had struct{ credentials daypass.Credentials }
+
+// Credentials implements daypass.Source.
+func (h had) Credentials(context.Context) (daypass.Credentials, error) { return h.credentials, nil }
+
+// annotated finds the role in the ServiceAccount's annotations, in the order of
+// precedence.
+func (o *secretsOptions) annotated(ctx context.Context, namespace, name string) (string, error) {
+	text, err := o.kubectl(ctx, "get", "serviceaccount", name, "--namespace", namespace, "--output", "json")
+	if err != nil {
+		return "", err
+	}
+	var account struct {
+		Metadata struct{ Annotations map[string]string }
+	}
+	if err := json.Unmarshal([]byte(text), &account); err != nil {
+		return "", fmt.Errorf("reading the ServiceAccount that kubectl prints: %w", err)
+	}
+	for _, key := range []string{"daypass.dev/role-arn", "eks.amazonaws.com/role-arn"} {
+		if role := account.Metadata.Annotations[key]; role != "" {
+			return role, nil
+		}
+	}
+	return "", cli.Nof("annotate it with daypass.dev/role-arn, or give --role-arn, if an association gives it its role", "ServiceAccount %s/%s names no role", namespace, name)
+}
+
+func (o *secretsOptions) kubectl(ctx context.Context, args ...string) (string, error) {
+	what := strings.Join(args[:2], " ")
+	if o.kubeconfig != "" {
+		args = append(args, "--kubeconfig", o.kubeconfig)
+	}
+	out, err := exec.CommandContext(ctx, "kubectl", args...).Output()
+	var exit *exec.ExitError
+	switch {
+	case errors.Is(err, exec.ErrNotFound):
+		return "", cli.Usagef("install it", "kubectl is not found")
+	case errors.As(err, &exit):
+		return "", &cli.Error{Err: fmt.Errorf("kubectl %s: %s", what, strings.TrimSpace(string(exit.Stderr))), Code: cli.Failed, Hint: "look at the kubeconfig, and at your rights in the namespace"}
+	}
+	return string(out), err
+}
