@@ -44,6 +44,7 @@ type golden struct {
 	pod      *unstructured.Unstructured
 	patched  *unstructured.Unstructured // or
 	refused  string                     // SLUG
+	warnings string
 }
 
 func goldens(t *testing.T) []golden {
@@ -77,6 +78,8 @@ func goldens(t *testing.T) []golden {
 			case "patched.yaml":
 				g.patched = &unstructured.Unstructured{}
 				err = yaml.Unmarshal(f.Data, &g.patched.Object)
+			case "warnings.txt":
+				g.warnings = strings.TrimSpace(string(f.Data))
 			case "refused.txt":
 				g.refused, _, _ = strings.Cut(string(f.Data), ":")
 			}
@@ -100,6 +103,16 @@ type site struct {
 	client.Client
 	t       *testing.T
 	program func() (string, error) // path of daypass-kube, which it builds
+	said    *warnings
+}
+
+// warnings are what kubectl would print beside an answer.
+type warnings struct{ all []string }
+
+func (w *warnings) HandleWarningHeader(_ int, _, text string) {
+	if strings.HasPrefix(text, "daypass: ") {
+		w.all = append(w.all, text)
+	}
 }
 
 func newSite(t *testing.T) *site {
@@ -114,7 +127,8 @@ func newSite(t *testing.T) *site {
 		return n.Cluster.Dial(ctx, network, address)
 	}
 	log.SetLogger(logr.Discard())
-	config.QPS, config.WarningHandler = -1, rest.NoWarnings{}
+	said := &warnings{}
+	config.QPS, config.WarningHandler = -1, said
 	known := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, v1alpha1.AddToScheme, registration.AddToScheme} {
 		if err := add(known); err != nil {
@@ -131,7 +145,7 @@ func newSite(t *testing.T) *site {
 			return "", fmt.Errorf("building daypass-kube: %w: %s", err, out)
 		}
 		return file, nil
-	})}
+	}), said}
 	shop := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop"}}
 	if err := c.Create(t.Context(), shop); err != nil {
 		t.Fatal(err)
@@ -173,6 +187,7 @@ func (s *site) set(g golden, labels map[string]string) {
 // differs from one time to the next, or a refusal.
 func (s *site) ask(pod *unstructured.Unstructured) (string, error) {
 	made := pod.DeepCopy()
+	s.said.all = nil
 	if err := s.Create(s.t.Context(), made, client.DryRunAll); err != nil {
 		return "", err
 	}
