@@ -31,8 +31,9 @@ type metrics struct {
 	rootEnd  *prometheus.GaugeVec
 	leafEnd  *prometheus.GaugeVec
 
-	mu   sync.Mutex
-	last map[string]time.Time // by the root's common name
+	mu    sync.Mutex
+	last  map[string]time.Time // seen, by the root's common name
+	until map[string]time.Time // of an old root, as the Secret says
 }
 
 func newMetrics(to prometheus.Registerer) (*metrics, error) {
@@ -51,7 +52,7 @@ func newMetrics(to prometheus.Registerer) (*metrics, error) {
 			Name: "daypass_signer_last_leaf_end_timestamp_seconds",
 			Help: "When the last certificate that goes back to a root ends. For an old root: when it need not be trusted any more.",
 		}, []string{"root"}),
-		last: map[string]time.Time{},
+		last: map[string]time.Time{}, until: map[string]time.Time{},
 	}
 	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.rootEnd, m.leafEnd} {
 		if err := to.Register(c); err != nil {
@@ -84,8 +85,11 @@ func (m *metrics) roots(r Roots) {
 			m.rootEnd.WithLabelValues(name(c.Certificate), state).Set(float64(c.Certificate.NotAfter.Unix()))
 		}
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if r.Old != nil {
-		m.see(name(r.Old), r.OldUntil)
+		m.until[name(r.Old)] = r.OldUntil
+		m.show(name(r.Old))
 	}
 }
 
@@ -101,8 +105,16 @@ func (m *metrics) see(root string, end time.Time) {
 	defer m.mu.Unlock()
 	if end.After(m.last[root]) {
 		m.last[root] = end
-		m.leafEnd.WithLabelValues(root).Set(float64(end.Unix()))
+		m.show(root)
 	}
+}
+
+func (m *metrics) show(root string) {
+	end := m.last[root]
+	if until := m.until[root]; until.After(end) {
+		end = until
+	}
+	m.leafEnd.WithLabelValues(root).Set(float64(end.Unix()))
 }
 
 func (m *metrics) lastLeaf(root string) time.Time {
