@@ -17,6 +17,6 @@ func root() *cobra.Command {
 		Use:   "daypassctl",
 		Short: "try, check and explain AWS access without a long-term key",
 	}
-	c.AddCommand(demoCommand(), doctorCommand(), explainCommand(), oidcCommand(), pkiCommand(), sandboxCommand(), secretsCommand(), setupCommand(), trustPolicyCommand())
+	c.AddCommand(associationsCommand(), demoCommand(), doctorCommand(), explainCommand(), oidcCommand(), pkiCommand(), revokeCommand(), sandboxCommand(), secretsCommand(), setupCommand(), statusCommand(), trustPolicyCommand())
 	return c
 }

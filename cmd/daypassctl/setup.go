@@ -59,7 +59,7 @@ func setupCommand() *cobra.Command {
 		Short: "the AWS side of a platform from one file",
 		Long:  setupLong,
 	}
-	c.AddCommand(setupPlan(), setupApply(), setupDrift(), setupDestroy(), setupRender())
+	c.AddCommand(setupPlan(), setupApply(), setupDrift(), setupDestroy(), setupRender(), setupBootstrap())
 	return c
 }
 
