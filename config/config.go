@@ -205,11 +205,13 @@ func (s *Settings) missing(needed map[any]bool) error {
 
 // Keys is the proof that the settings name.
 func (s *Settings) Keys(log *slog.Logger) *proof.KeyFiles {
+	password := &password{of: s}
 	return &proof.KeyFiles{
 		Certificate:   s.Certificate,
 		PrivateKey:    s.PrivateKey,
 		Intermediates: s.Intermediates,
-		Password:      s.password(),
+		Password:      password.ask,
+		Wrong:         password.wrong,
 		Log:           log,
 	}
 }

@@ -3,12 +3,16 @@ package config
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"runtime"
 	"strconv"
 	"sync"
+	"syscall"
+	"time"
 
 	"golang.org/x/term"
 
@@ -19,34 +23,44 @@ import (
 // maxPassword bounds what is read for a password.
 const maxPassword = 4096
 
-// password is what KeyFiles asks for one: the descriptor, the setting, or the
-// person at the terminal. It asks once, for all files and all times.
-func (s *Settings) password() func(context.Context, string) (daypass.Secret, error) {
-	var (
-		mu       sync.Mutex
-		known    bool
-		password daypass.Secret
-		err      error
-	)
-	return func(ctx context.Context, path string) (daypass.Secret, error) {
-		mu.Lock()
-		defer mu.Unlock()
-		if !known {
-			password, err = s.askPassword(ctx, path)
-			known = ctx.Err() == nil
-		}
-		return password, err
-	}
+// A password is asked for once, for all files and all times, as the descriptor,
+// the setting, or the person at the terminal has it.
+type password struct {
+	of *Settings
+
+	mu    sync.Mutex
+	known bool
+	text  daypass.Secret
+	err   error
 }
 
-func (s *Settings) askPassword(ctx context.Context, path string) (daypass.Secret, error) {
-	switch {
-	case s.PasswordFD != "":
-		return passwordFrom(s.PasswordFD)
-	case s.Password != "":
-		return s.Password, nil
+// ask is what proof.KeyFiles asks.
+func (p *password) ask(ctx context.Context, path string) (daypass.Secret, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.known {
+		return p.text, p.err
 	}
-	return prompt(ctx, path)
+	p.known = true
+	switch {
+	case p.of.PasswordFD != "":
+		p.text, p.err = passwordFrom(p.of.PasswordFD)
+	case p.of.Password != "":
+		p.text, p.err = p.of.Password, nil
+	default:
+		p.text, p.err = prompt(ctx, path)
+		p.known = ctx.Err() == nil
+	}
+	return p.text, p.err
+}
+
+// wrong forgets what a person typed.
+func (p *password) wrong() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.of.PasswordFD == "" && p.of.Password == "" {
+		p.known = false
+	}
 }
 
 // KeepPassword keeps --password-fd from programs that we start before it has
@@ -87,7 +101,8 @@ func passwordFrom(descriptor string) (daypass.Secret, error) {
 }
 
 // prompt asks the person at the terminal, if there is one: not over standard
-// input and output, which may be a program's.
+// input and output, which may be a program's. It leaves the terminal as it was,
+// whatever ends it.
 func prompt(ctx context.Context, path string) (daypass.Secret, error) {
 	in, out := "/dev/tty", "/dev/tty"
 	if runtime.GOOS == "windows" {
@@ -104,32 +119,68 @@ func prompt(ctx context.Context, path string) (daypass.Secret, error) {
 		return "", fmt.Errorf("asking for a password: %w", err)
 	}
 	defer to.Close()
-	fd := int(from.Fd())
-	before, err := term.GetState(fd)
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	restore, err := raw(from)
 	if err != nil {
 		return "", fmt.Errorf("asking for a password: %w", err)
 	}
-	fmt.Fprintf(to, "Password of %s: ", path)
-	defer fmt.Fprintln(to)
+	restore = sync.OnceFunc(restore)
+	defer restore()
+	// What waits for a line stops waiting where the system can do that.
+	defer context.AfterFunc(ctx, func() { _ = from.SetReadDeadline(time.Now()) })()
 	type answer struct {
-		text []byte
+		text string
 		err  error
 	}
 	answered := make(chan answer, 1)
 	go func() {
-		text, err := term.ReadPassword(fd)
+		text, err := term.NewTerminal(struct {
+			io.Reader
+			io.Writer
+		}{from, to}, "").ReadPassword("Password of " + path + ": ")
 		answered <- answer{text, err}
 	}()
 	select {
 	case a := <-answered:
-		if a.err != nil {
+		switch {
+		case ctx.Err() != nil:
+		case errors.Is(a.err, io.EOF): // ^C, which makes no signal here, or ^D
+			restore()
+			stop()
+			interrupt()
+			return "", errors.New("asking for a password: none was given")
+		case a.err != nil:
 			return "", fmt.Errorf("asking for a password: %w", a.err)
+		default:
+			return daypass.Secret(a.text), nil
 		}
-		return daypass.Secret(a.text), nil
 	case <-ctx.Done():
-		_ = term.Restore(fd, before) // with an echo
-		return "", ctx.Err()
 	}
+	fmt.Fprint(to, "\r\n")
+	return "", context.Cause(ctx)
+}
+
+// interrupt does to this process what ^C does elsewhere.
+func interrupt() {
+	if self, err := os.FindProcess(os.Getpid()); err == nil {
+		_ = self.Signal(os.Interrupt)
+	}
+}
+
+// raw has the terminal hand on each key as it is pressed, and show none. It
+// does not take Fd, after which a read could no longer be ended.
+func raw(terminal *os.File) (restore func(), err error) {
+	control, err := terminal.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	var before *term.State
+	var failed error
+	if err := control.Control(func(fd uintptr) { before, failed = term.MakeRaw(int(fd)) }); err != nil {
+		return nil, err
+	}
+	return func() { _ = control.Control(func(fd uintptr) { _ = term.Restore(int(fd), before) }) }, failed
 }
 
 // secret is a flag's value that no help shows.

@@ -27,6 +27,9 @@ type KeyFiles struct {
 	// something is encrypted, PKCS#12 with an empty password aside, and anew
 	// when files have changed. Nil: there is none.
 	Password func(ctx context.Context, path string) (daypass.Secret, error)
+	// Wrong is told that the password was wrong: who typed it may be asked anew.
+	// Nil: nobody is.
+	Wrong func()
 	// Log is told when a renewed key cannot be taken up. Nil: silent.
 	Log *slog.Logger
 
@@ -60,6 +63,9 @@ func (f *KeyFiles) Key(ctx context.Context) (*Key, error) {
 	key, seen, err := f.load(ctx)
 	if err == nil && f.lags(key, seen) {
 		err = errLags
+	}
+	if errors.Is(err, errPassword) && f.Wrong != nil {
+		f.Wrong()
 	}
 	switch {
 	case err == nil:

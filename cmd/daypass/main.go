@@ -2,6 +2,7 @@
 package main
 
 import (
+	"context"
 	"maps"
 	"os"
 	"slices"
@@ -21,6 +22,9 @@ func main() {
 	// SDKs start credential-process again and again: only the command that is
 	// called is made, with its flags.
 	if len(os.Args) > 1 {
+		if os.Args[1] == "credential-process" {
+			os.Exit(cli.MainUncaught(context.Background(), root(credentialProcess)))
+		}
 		if command := commands()[os.Args[1]]; command != nil {
 			os.Exit(cli.Main(root(command)))
 		}

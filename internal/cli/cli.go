@@ -54,6 +54,13 @@ func Main(root *cobra.Command) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	return MainUncaught(ctx, root)
+}
+
+// MainUncaught is Main for a command that is started again and again and has
+// nothing to tidy up: signals end it as they end any program, because catching
+// them takes a thread, and a tenth of all that such a command costs.
+func MainUncaught(ctx context.Context, root *cobra.Command) int {
 	prepare(root)
 	return Exit(root.ExecuteContext(ctx), root.Name(), os.Stderr)
 }
