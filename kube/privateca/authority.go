@@ -95,7 +95,9 @@ func (a *authorities) paceOf(arn string) *pace {
 // sorted.
 func (a *authorities) probe(ctx context.Context, i v1beta1.Issuer, config aws.Config) (*authority, error) {
 	spec, _ := i.Parts()
-	c := acmpca.NewFromConfig(config, func(o *acmpca.Options) { o.Retryer = aws.NopRetryer{} }) // our queue tries again
+	// Twice, so that a clock that is wrong here is corrected; what more is to be
+	// tried again, the queue does.
+	c := acmpca.NewFromConfig(config, func(o *acmpca.Options) { o.RetryMaxAttempts = 2 })
 	out, err := c.DescribeCertificateAuthority(ctx, &acmpca.DescribeCertificateAuthorityInput{CertificateAuthorityArn: &spec.Arn})
 	if err != nil {
 		s := sort(err)

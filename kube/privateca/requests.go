@@ -145,7 +145,7 @@ func (r *requests) answer(ctx context.Context, cr *cmapi.CertificateRequest) (ne
 			return 0, err
 		}
 	}
-	out, err := ca.calls.IssueCertificate(ctx, asked)
+	out, err := ca.calls.IssueCertificate(ctx, asked, func(o *acmpca.Options) { o.Retryer = aws.NopRetryer{} })
 	r.metrics.called("IssueCertificate", err)
 	ca.heard(err, r.now())
 	if err != nil {
