@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"daypass.dev/reason"
+	"daypass.dev/sandbox/page"
 	"daypass.dev/sandbox/sigv4"
 	"daypass.dev/sandbox/world"
 )
@@ -21,14 +22,23 @@ import (
 // handler. A request is routed by its host name where that is one of AWS's,
 // and by its credential scope otherwise; what is not built answers
 // NotImplemented. Each request leaves one decision in the world.
-func New(w *world.World) http.Handler { return &handler{world: w, rooms: rooms()} }
+//
+// At page.Path it shows these decisions in a browser.
+func New(w *world.World) http.Handler {
+	return &handler{world: w, rooms: rooms(), page: page.Handler(w)}
+}
 
 type handler struct {
 	world *world.World
 	rooms map[string]room // :: service as in the credential scope
+	page  http.Handler
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if page.Asked(r) {
+		h.page.ServeHTTP(w, r)
+		return
+	}
 	now := h.world.Now()
 	to := routeOf(r)
 	rm, known := h.rooms[to.service]
@@ -46,6 +56,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a := &answer{ResponseWriter: w}
 	defer func() {
 		c.Decision.Status = a.status
+		if s := c.Session; s != nil && c.Decision.SessionName == "" {
+			c.Decision.SessionName, c.Decision.SourceIdentity, c.Decision.Tags = s.Name, s.SourceIdentity, s.Tags
+		}
 		c.Decision.Allowed = c.Decision.Code == "" && a.status < 400 && a.status != 0
 		h.world.Record(*c.Decision)
 		a.send(r.Method)

@@ -75,6 +75,7 @@ func (c *Call) AssumeRole(a Assume) (*Issued, error) {
 	if err := c.inherit(&a); err != nil {
 		return nil, err
 	}
+	c.Decision.SessionName, c.Decision.SourceIdentity, c.Decision.Tags = a.SessionName, a.SourceIdentity, a.Tags
 	role, err := c.assumable(who, a)
 	if err != nil {
 		return nil, err

@@ -63,14 +63,20 @@ type Decision struct {
 	Region    string    `json:"region,omitempty"`
 	Caller    string    `json:"caller,omitempty"` // ARN, or certificate subject
 	AccessKey string    `json:"accessKeyId,omitempty"`
-	Status    int       `json:"status"`
-	Allowed   bool      `json:"allowed"`
-	Code      string    `json:"code,omitempty"`
-	Message   string    `json:"message,omitempty"`
-	Reason    string    `json:"reason,omitempty"`
-	Detail    string    `json:"detail,omitempty"`
-	Mend      string    `json:"mend,omitempty"`
-	Checks    []Check   `json:"checks,omitempty"`
+	// SessionName, SourceIdentity and Tags are those of the caller's session, or
+	// of the session that is asked for.
+	SessionName    string            `json:"sessionName,omitempty"`
+	SourceIdentity string            `json:"sourceIdentity,omitempty"`
+	Tags           map[string]string `json:"tags,omitempty"`
+
+	Status  int     `json:"status"`
+	Allowed bool    `json:"allowed"`
+	Code    string  `json:"code,omitempty"`
+	Message string  `json:"message,omitempty"`
+	Reason  string  `json:"reason,omitempty"`
+	Detail  string  `json:"detail,omitempty"`
+	Mend    string  `json:"mend,omitempty"`
+	Checks  []Check `json:"checks,omitempty"`
 	// Issued is the access key id that this call gave out.
 	Issued string `json:"issued,omitempty"`
 	// NotAWS lists what made this call differ from AWS by the world's own
