@@ -131,6 +131,7 @@ func TestEveryMisuseHasItsReason(t *testing.T) {
 			sub.becomes(cr.Name, m)
 		})
 	}
+	t.Run("a stolen credential", func(t *testing.T) { r.stolen(t) })
 	t.Run("issuers", func(t *testing.T) { r.badIssuers(t, s, ca) })
 	t.Run("disabled and enabled", func(t *testing.T) { r.disabled(t, pca, ca) })
 	t.Run("revoked with its request", func(t *testing.T) { r.revoked(t, s) })
