@@ -1,8 +1,6 @@
 package config
 
 import (
-	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -77,19 +75,9 @@ func (s *Settings) sessionPolicy() (string, error) {
 		return "", nil
 	}
 	const limit = 64 << 10 // with its space; AWS takes 2,048 characters without
-	f, err := os.Open(s.SessionPolicyFile)
-	if err != nil {
-		return "", cli.Usagef("", "reading session policy: %w", err)
+	text, err := readFile("session policy", s.SessionPolicyFile, limit, "")
+	if err == nil && strings.TrimSpace(string(text)) == "" {
+		err = cli.Usagef("", "reading session policy %s: the file is empty", s.SessionPolicyFile)
 	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, limit+1))
-	switch {
-	case err != nil:
-		return "", cli.Usagef("", "reading session policy: %w", err)
-	case len(text) > limit:
-		return "", cli.Usagef("", "reading session policy %s: larger than %d bytes", s.SessionPolicyFile, limit)
-	case strings.TrimSpace(string(text)) == "":
-		return "", cli.Usagef("", "reading session policy %s: the file is empty", s.SessionPolicyFile)
-	}
-	return string(text), nil
+	return string(text), err
 }

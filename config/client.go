@@ -47,21 +47,31 @@ func (s *Settings) roots() (*x509.CertPool, error) {
 		return nil, nil
 	}
 	const hint = "name a readable PEM file with --ca-bundle, DAYPASS_CA_BUNDLE or AWS_CA_BUNDLE"
-	f, err := os.Open(s.CABundle)
+	text, err := readFile("CA bundle", s.CABundle, maxBundle, hint)
 	if err != nil {
-		return nil, cli.Usagef(hint, "reading CA bundle: %w", err)
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxBundle+1))
-	if err != nil {
-		return nil, cli.Usagef(hint, "reading CA bundle: %w", err)
-	}
-	if len(text) > maxBundle {
-		return nil, cli.Usagef(hint, "reading CA bundle %s: larger than %d bytes", s.CABundle, maxBundle)
+		return nil, err
 	}
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(text) {
 		return nil, cli.Usagef(hint, "reading CA bundle %s: no certificate in it", s.CABundle)
 	}
 	return roots, nil
+}
+
+// readFile reads a file that a setting names, up to a limit. Errors are of
+// wrong usage.
+func readFile(what, path string, limit int, hint string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, cli.Usagef(hint, "reading %s: %w", what, err)
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
+	if err != nil {
+		return nil, cli.Usagef(hint, "reading %s: %w", what, err)
+	}
+	if len(text) > limit {
+		return nil, cli.Usagef(hint, "reading %s %s: larger than %d bytes", what, path, limit)
+	}
+	return text, nil
 }

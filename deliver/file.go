@@ -110,7 +110,7 @@ func (f *File) replace(path string, entries []entry) error {
 	if text == old {
 		return nil
 	}
-	sweep(path)
+	atomicfile.Sweep(path, 0) // nobody else writes: the lock is held
 	if info == nil {
 		err = atomicfile.Write(path, []byte(text), 0o600)
 	} else {
@@ -198,18 +198,6 @@ func lockBeside(ctx context.Context, path string) (unlock func(), err error) {
 		return nil, err
 	}
 	return func() { _ = lock.Unlock() }, nil
-}
-
-// sweep takes away what writers left behind that were killed. Nobody else
-// writes: the lock is held.
-func sweep(path string) {
-	dir, name := filepath.Split(path)
-	all, _ := os.ReadDir(dir)
-	for _, e := range all {
-		if digits, ok := strings.CutPrefix(e.Name(), "."+name+"."); ok && digits != "" && strings.Trim(digits, "0123456789") == "" {
-			_ = os.Remove(filepath.Join(dir, e.Name()))
-		}
-	}
 }
 
 // A FileError says why the shared credentials file cannot be written until

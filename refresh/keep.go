@@ -15,7 +15,8 @@ const leastKept = 2 * time.Minute
 // Keep has something other than credentials renewed, as a token in a file,
 // until ctx ends. Renew does it once and returns how long what it got will
 // live from now. It is called at once, then at 40 to 50 % of that life, at
-// random; after an error with the pauses of a Source. Where the wall clock says
+// random; after an error, or where that life is over, with the pauses of a
+// Source. Where the wall clock says
 // that it is time, as after a suspend, that counts within a minute.
 func Keep(ctx context.Context, renew func(context.Context) (life time.Duration, err error), log *slog.Logger) {
 	var last *held
@@ -31,6 +32,9 @@ func Keep(ctx context.Context, renew func(context.Context) (life time.Duration, 
 			failures++
 			wait = pause(err, failures, last)
 			logKept(log, err, wait)
+		case life <= 0: // its issuer has no other yet
+			failures++
+			wait = pause(nil, failures, last)
 		default:
 			failures, last = 0, &held{life: max(life, leastKept)}
 			wait = max(wait, time.Duration((0.4+0.1*rand.Float64())*float64(life)))

@@ -44,11 +44,21 @@ func TestKeepRenewsBeforeHalfOfTheLife(t *testing.T) {
 
 // Who answers with the same token until its end is not asked in a rush.
 func TestKeepHasAFloor(t *testing.T) {
-	for _, life := range []time.Duration{-time.Hour, 0, time.Millisecond, 2 * time.Second} {
+	for _, life := range []time.Duration{time.Millisecond, 2 * time.Second} {
 		for _, gap := range gaps(kept(t, time.Minute, nil, func(int) (time.Duration, error) { return life, nil })) {
 			if gap != floor {
 				t.Errorf("life %s: a gap of %s", life, gap)
 			}
+		}
+	}
+}
+
+// What has ended is asked for again more and more rarely.
+func TestKeepBacksOffFromWhatHasEnded(t *testing.T) {
+	for _, life := range []time.Duration{-time.Hour, 0} {
+		all := gaps(kept(t, 5*time.Minute, nil, func(int) (time.Duration, error) { return life, nil }))
+		if len(all) < 3 || len(all) > 20 || slices.Max(all) < longestPause/2 || slices.Min(all) < floor {
+			t.Errorf("life %s: gaps of %s", life, all)
 		}
 	}
 }

@@ -127,6 +127,7 @@ func (k *tokenKeeper) checkPlace() error {
 	if info, err := os.Stat(k.out); err == nil && !info.Mode().IsRegular() {
 		return cli.Usagef("name a file", "--out %s: it is no regular file", k.out)
 	}
+	atomicfile.Sweep(k.out, time.Minute)
 	return nil
 }
 
