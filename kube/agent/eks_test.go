@@ -1,0 +1,130 @@
+package agent
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"daypass.dev"
+	"daypass.dev/kube/api/v1alpha1"
+	"daypass.dev/policy"
+	"daypass.dev/sandbox/world"
+)
+
+// nodeCredentials are a role's that may call EKS Auth, as EC2 would give them
+// to the node.
+type nodeCredentials struct{ s *stage }
+
+func (n nodeCredentials) Credentials(context.Context) (daypass.Credentials, error) {
+	w := n.s.sandbox.World
+	w.RLock()
+	role := w.Accounts[account].Roles["node"]
+	w.RUnlock()
+	now := w.Now().Truncate(time.Second)
+	id, secret, token, err := w.Seal(world.Session{
+		Account: account, RoleName: role.Name, RoleARN: role.ARN, RoleID: role.ID, Name: "i-0", Issued: now, Expires: now.Add(time.Hour),
+	})
+	return daypass.Credentials{AccessKeyID: id, SecretAccessKey: daypass.Secret(secret), SessionToken: daypass.Secret(token), Expires: now.Add(time.Hour)}, err
+}
+
+// eksStage is a stage whose cluster EKS knows, with an association for
+// shop/web.
+func eksStage(t *testing.T) (*stage, *world.PodAssociation) {
+	s := newStage(t)
+	s.account("shop", "web")
+	const pods = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"pods.eks.amazonaws.com"},"Action":["sts:AssumeRole","sts:TagSession"]}]}`
+	s.trusting("app", pods)
+	s.trusting("node", pods)
+	s.trusting("data", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::`+account+`:role/app"},"Action":["sts:AssumeRole","sts:TagSession"],
+		"Condition":{"StringEquals":{"sts:ExternalId":"us-east-1/`+account+`/prod/shop/web","aws:RequestTag/kubernetes-namespace":"shop"}}}]}`)
+	allow, err := policy.Parse(policy.Identity, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["eks-auth:AssumeRoleForPodIdentity","sts:AssumeRole","sts:TagSession"],"Resource":"*"}]}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &world.PodAssociation{ID: "a-1", ARN: "arn:a-1", Namespace: "shop", ServiceAccount: "web", RoleARN: "arn:aws:iam::" + account + ":role/app"}
+	w := s.sandbox.World
+	w.Lock()
+	defer w.Unlock()
+	for _, name := range []string{"app", "node"} {
+		w.Accounts[account].Roles[name].Inline["allow"] = allow
+	}
+	w.Accounts[account].Clusters["prod"] = &world.Cluster{
+		Name: "prod", Region: "us-east-1", ARN: "arn:aws:eks:us-east-1:" + account + ":cluster/prod", Issuer: issuerURL,
+		Associations: map[string]*world.PodAssociation{a.ID: a},
+	}
+	s.agent.Vendor.Cluster.Method = v1alpha1.EKS
+	s.agent.Vendor.Upstream.Node = nodeCredentials{s}
+	return s, a
+}
+
+// A cluster of EKS without any association of ours: the agent is what EKS's own
+// is.
+func TestEKS(t *testing.T) {
+	s, _ := eksStage(t)
+	got := s.ask(s.sign(claims("shop", "web-1", "web")), "127.0.0.1")
+	if got.status != 200 {
+		t.Fatalf("%+v", got)
+	}
+	life, err := time.Parse(time.RFC3339, got.Expiration)
+	if err != nil || time.Until(life) < 5*time.Hour+50*time.Minute {
+		t.Errorf("until %s, %v", got.Expiration, err)
+	}
+	d := s.sandbox.Last(t, "AssumeRoleForPodIdentity")
+	if !strings.Contains(d.Caller, ":assumed-role/node/") || d.Issued != got.AccessKeyId {
+		t.Errorf("%+v", d)
+	}
+	s.pod("shop", "web-2", "web", "n1")
+	if again := s.ask(s.sign(claims("shop", "web-2", "web")), "127.0.0.1"); again.AccessKeyId == got.AccessKeyId {
+		t.Error("another pod, whose tags are others, has the same credentials")
+	}
+}
+
+func TestEKSTargetRole(t *testing.T) {
+	s, a := eksStage(t)
+	a.TargetRoleARN = "arn:aws:iam::" + account + ":role/data"
+	got := s.ask(s.sign(claims("shop", "web-1", "web")), "127.0.0.1")
+	life, err := time.Parse(time.RFC3339, got.Expiration)
+	if got.status != 200 || err != nil || time.Until(life) > time.Hour {
+		t.Errorf("%+v", got)
+	}
+}
+
+// What EKS Auth refuses, by the reason in its decision.
+func TestEKSRefusals(t *testing.T) {
+	for slug, row := range map[string]struct {
+		change func(*stage, *world.PodAssociation)
+		code   string
+	}{
+		"eks-association-missing": {func(s *stage, a *world.PodAssociation) { a.ServiceAccount = "api" }, "ResourceNotFoundException"},
+		"eks-cluster-missing":     {func(s *stage, _ *world.PodAssociation) { s.agent.Vendor.Cluster.Name = "dev" }, "ResourceNotFoundException"},
+		"role-not-found":          {func(s *stage, a *world.PodAssociation) { a.RoleARN += "-2" }, "AccessDeniedException"},
+		"token-issuer-other": {func(s *stage, _ *world.PodAssociation) {
+			s.sandbox.World.Accounts[account].Clusters["prod"].Issuer = "https://other.test"
+		}, "InvalidTokenException"},
+		"policy-implicit-deny": {func(s *stage, _ *world.PodAssociation) {
+			delete(s.sandbox.World.Accounts[account].Roles["node"].Inline, "allow")
+		}, "AccessDeniedException"},
+	} {
+		t.Run(slug, func(t *testing.T) {
+			s, a := eksStage(t)
+			row.change(s, a)
+			got := s.ask(s.sign(claims("shop", "web-1", "web")), "127.0.0.1")
+			d := s.sandbox.Last(t, "AssumeRoleForPodIdentity")
+			if got.Code != row.code || got.status < 400 || d.Reason != slug && slug != "policy-implicit-deny" || d.Status == 403 {
+				t.Errorf("%+v; %s %d %s", got, d.Reason, d.Status, d.Detail)
+			}
+		})
+	}
+}
+
+// EKS and this cluster must mean the same role.
+func TestEKSGivesAnotherRole(t *testing.T) {
+	s, _ := eksStage(t)
+	s.cluster.associations = []v1alpha1.PodIdentityAssociation{{Spec: v1alpha1.PodIdentityAssociationSpec{
+		Namespace: "shop", ServiceAccount: "web", RoleARN: "arn:aws:iam::" + account + ":role/data", Method: v1alpha1.EKS,
+	}}}
+	if got := s.ask(s.sign(claims("shop", "web-1", "web")), "127.0.0.1"); got.status != 403 || got.Code != "UnexpectedRole" || got.AccessKeyId != "" {
+		t.Errorf("%+v", got)
+	}
+}
