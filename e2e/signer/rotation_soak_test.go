@@ -54,7 +54,7 @@ func TestTheRootIsChangedUnderReaders(t *testing.T) {
 	for i := range readers {
 		n.Apply(fmt.Sprintf(reader, i, a.bucket))
 	}
-	n.Kubectl("wait", "--for=condition=Ready", "pods", "--all", "--timeout=5m")
+	n.Kubectl("wait", "--for=condition=Ready", "pods", "--all", "--timeout=15m")
 	begin := time.Now()
 	healthy := func() error {
 		phases := n.Kubectl("get", "pods", "--output=jsonpath={.items[*].status.phase}")
