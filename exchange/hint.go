@@ -11,9 +11,9 @@ import (
 // the cause: the trust policy by far the most often.
 const unassumable = "Unable to assume role for "
 
-// hint finds in the catalogue what AWS's words stand for. Where they stand for
-// several reasons it names them all if they are few, since AWS does not tell
-// them apart.
+// hint finds in the catalogue what AWS's words stand for, and names its slug in
+// brackets. Where they stand for several reasons it names them all if they are
+// few, since AWS does not tell them apart.
 func hint(code, message string) string {
 	const few = 4
 	if strings.HasPrefix(message, unassumable) {
@@ -25,13 +25,13 @@ func hint(code, message string) string {
 	case len(found) == 0:
 		return ""
 	case len(found) == 1:
-		return found[0].Cause + "; " + found[0].Mend
+		return found[0].Cause + "; " + found[0].Mend + " [" + found[0].Slug + "]"
 	case len(found) > few:
 		return "this has more causes than AWS tells; daypass check names the rule that the certificate breaks"
 	}
 	var either []string
 	for _, r := range found {
-		either = append(either, r.Cause)
+		either = append(either, r.Cause+" ["+r.Slug+"]")
 	}
 	return "either " + strings.Join(either, ", or ")
 }

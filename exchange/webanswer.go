@@ -85,12 +85,12 @@ func webHint(e *daypass.Error, token *proof.Token) string {
 		return "the role must exist, and its trust policy let sts:AssumeRoleWithWebIdentity be called with this token: " +
 			from + ", aud " + short(strings.Join(token.Audience, " ")) + ", sub " + short(token.Subject)
 	case "ExpiredTokenException":
-		return "the token ended at " + token.Expires.Format(time.RFC3339) + ": check that what renews it still runs"
+		return "the token ended at " + token.Expires.Format(time.RFC3339) + ": check that what renews it still runs [token-expired]"
 	}
 	found := causes(e.Code, e.Message)
 	switch {
 	case len(found) == 1:
-		return found[0].Cause + "; " + found[0].Mend + " (" + from + ")"
+		return found[0].Cause + "; " + found[0].Mend + " [" + found[0].Slug + "] (" + from + ")"
 	case len(found) > 1:
 		return "AWS must be able to read the issuer's keys and verify the token by them (" + from + ", aud " +
 			short(strings.Join(token.Audience, " ")) + ")"

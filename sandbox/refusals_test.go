@@ -290,7 +290,7 @@ func TestUnauthenticated(t *testing.T) {
 	}{
 		{"query", "POST", "/", "iam.amazonaws.com", "application/x-www-form-urlencoded", "", 403, "<Code>MissingAuthenticationToken</Code>"},
 		{"rest-json", "GET", "/profiles", "rolesanywhere.us-east-1.amazonaws.com", "", "", 403, "Request is missing Authentication Token"},
-		{"a service that is not built", "POST", "/", "kms.us-east-1.amazonaws.com", "application/x-amz-json-1.1", "TrentService.Decrypt", 501, `"__type":"NotImplemented"`},
+		{"a service that is not built", "POST", "/", "dynamodb.us-east-1.amazonaws.com", "application/x-amz-json-1.0", "DynamoDB_20120810.GetItem", 501, `"__type":"NotImplemented"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := httptest.NewRequest(c.method, c.target, bytes.NewReader(nil))

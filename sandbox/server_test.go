@@ -70,7 +70,7 @@ func TestPlainHTTP(t *testing.T) {
 
 func TestProxyIsForAWSOnly(t *testing.T) {
 	s := sandboxtest.Start(t, "")
-	for _, target := range []string{"example.com:443", "127.0.0.1:22", "amazonaws.com.example.com:443", "[::1]:80", "metadata.google.internal:80"} {
+	for _, target := range []string{"example.com:443", "127.0.0.1:22", "amazonaws.com.example.com:443", "[::1]:80", "169.254.169.254:80", "drive.googleapis.com:443"} {
 		status := firstLine(t, s, "CONNECT "+target+" HTTP/1.1\r\nHost: "+target+"\r\n\r\n")
 		if !strings.HasPrefix(status, "HTTP/1.1 403 ") {
 			t.Errorf("CONNECT %s: %s", target, status)

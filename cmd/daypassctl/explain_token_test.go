@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -82,10 +83,9 @@ func (s *tokenScene) token() string {
 	return text + "." + b64(signature)
 }
 
-// both asks the sandbox and explain.
-func (s *tokenScene) both() (world.Decision, explanation) {
+// ask shows the sandbox a token.
+func (s *tokenScene) ask(token string) (*httptest.ResponseRecorder, world.Decision) {
 	s.t.Helper()
-	token := s.token()
 	form := url.Values{
 		"Action": {"AssumeRoleWithWebIdentity"}, "Version": {"2011-06-15"}, "RoleArn": {sceneRole},
 		"RoleSessionName": {s.name}, "WebIdentityToken": {token},
@@ -94,7 +94,14 @@ func (s *tokenScene) both() (world.Decision, explanation) {
 	r, err := http.NewRequest(http.MethodPost, "https://sts.us-east-1.amazonaws.com/", nil)
 	s.must(err)
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	_, d := s.call(s.furnish(), r, body)
+	return s.call(s.furnish(), r, body)
+}
+
+// both asks the sandbox and explain.
+func (s *tokenScene) both() (world.Decision, explanation) {
+	s.t.Helper()
+	token := s.token()
+	_, d := s.ask(token)
 	path := filepath.Join(s.t.TempDir(), "token")
 	s.must(os.WriteFile(path, []byte(token), 0o600))
 	o := s.files()

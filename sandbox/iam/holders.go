@@ -33,13 +33,13 @@ var (
 )
 
 func withRoleHolder(q *request, ctx policy.Context, do func(holder) (any, error)) (any, error) {
-	return q.withRole(ctx, func(_ *world.Account, r *world.Role) (any, error) {
+	return roleShelf.with(q, ctx, func(_ *world.Account, r *world.Role) (any, error) {
 		return do(holder{r.Name, r.Inline, &r.Attached, &r.Boundary})
 	})
 }
 
 func withUserHolder(q *request, ctx policy.Context, do func(holder) (any, error)) (any, error) {
-	return q.withUser(ctx, func(_ *world.Account, u *world.User) (any, error) {
+	return userShelf.with(q, ctx, func(_ *world.Account, u *world.User) (any, error) {
 		return do(holder{u.Name, u.Inline, &u.Attached, &u.Boundary})
 	})
 }

@@ -26,7 +26,7 @@ func viewKey(u *world.User, k world.AccessKey) keyXML {
 }
 
 func createKey(q *request) (any, error) {
-	return q.withUser(nil, func(a *world.Account, u *world.User) (any, error) {
+	return userShelf.with(q, nil, func(a *world.Account, u *world.User) (any, error) {
 		if len(u.Keys) >= keysQuota {
 			return nil, overQuota("Cannot exceed quota for AccessKeysPerUser: %d", keysQuota)
 		}
@@ -39,7 +39,7 @@ func createKey(q *request) (any, error) {
 }
 
 func listKeys(q *request) (any, error) {
-	return q.withUser(nil, func(_ *world.Account, u *world.User) (any, error) {
+	return userShelf.with(q, nil, func(_ *world.Account, u *world.User) (any, error) {
 		var all []keyXML
 		for _, k := range u.Keys {
 			all = append(all, viewKey(u, k))
@@ -69,7 +69,7 @@ func (q *request) key(u *world.User) (int, error) {
 }
 
 func updateKey(q *request) (any, error) {
-	return q.withUser(nil, func(_ *world.Account, u *world.User) (any, error) {
+	return userShelf.with(q, nil, func(_ *world.Account, u *world.User) (any, error) {
 		i, err := q.key(u)
 		if err != nil {
 			return nil, err
@@ -87,7 +87,7 @@ func updateKey(q *request) (any, error) {
 }
 
 func deleteKey(q *request) (any, error) {
-	return q.withUser(nil, func(_ *world.Account, u *world.User) (any, error) {
+	return userShelf.with(q, nil, func(_ *world.Account, u *world.User) (any, error) {
 		i, err := q.key(u)
 		if err != nil {
 			return nil, err

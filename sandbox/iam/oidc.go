@@ -45,7 +45,9 @@ func (q *request) withOIDCProvider(ctx policy.Context, do func(*world.Account, *
 		}
 		return nil, missing("OpenIDConnect Provider not found for arn %s", arn)
 	}
-	q.Changed(world.Thing{Kind: "oidc-provider", Account: q.account().ID, Name: p.URL})
+	if !q.reads() {
+		q.Changed(world.Thing{Kind: "oidc-provider", Account: q.account().ID, Name: p.URL})
+	}
 	return do(q.account(), p)
 }
 

@@ -136,7 +136,9 @@ func (q *request) withPolicy(do func(a *world.Account, p *world.Policy, own bool
 	defer q.World.Unlock()
 	a := q.account()
 	if p := a.Policies[arn]; p != nil {
-		q.Changed(world.Thing{Kind: "policy", Account: a.ID, Name: p.ARN})
+		if !q.reads() {
+			q.Changed(world.Thing{Kind: "policy", Account: a.ID, Name: p.ARN})
+		}
 		return do(a, p, true)
 	}
 	if slices.Contains(world.AWSManagedPolicies(), arn) {

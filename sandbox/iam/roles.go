@@ -169,85 +169,26 @@ func (q *request) trust(parameter string) (*policy.Document, error) {
 	return doc, nil
 }
 
-// withRole authorizes the call on the named role and then runs do on it, under
-// the world's lock.
-func (q *request) withRole(ctx policy.Context, do func(*world.Account, *world.Role) (any, error)) (any, error) {
-	name := q.Get("RoleName")
-	var v wire.Validation
-	validateName(&v, "roleName", name, 64)
-	if err := v.Err(); err != nil {
-		return nil, err
-	}
-	q.World.RLock()
-	arn, context := q.arn("role", "/", name), policy.Context{}
-	if r := q.account().Roles[name]; r != nil {
-		arn = r.ARN
-		holderContext(context, r.Tags, r.Boundary)
-	}
-	q.World.RUnlock()
-	maps.Copy(context, ctx)
-	if err := q.allow(arn, context); err != nil {
-		return nil, err
-	}
-	q.World.Lock()
-	defer q.World.Unlock()
-	a := q.account()
-	r := a.Roles[name]
-	if r == nil {
-		return nil, missing("The role with name %s cannot be found.", name)
-	}
-	q.Changed(world.Thing{Kind: "role", Account: a.ID, Name: r.Name})
-	return do(a, r)
-}
-
-func holderContext(ctx policy.Context, tags map[string]string, boundary string) {
-	for k, v := range tags {
-		ctx["aws:ResourceTag/"+k] = values(v)
-		ctx["iam:ResourceTag/"+k] = values(v)
-	}
-	if boundary != "" {
-		ctx["iam:PermissionsBoundary"] = values(boundary)
-	}
-}
-
 func getRole(q *request) (any, error) {
-	return q.withRole(nil, func(_ *world.Account, r *world.Role) (any, error) {
+	return roleShelf.with(q, nil, func(_ *world.Account, r *world.Role) (any, error) {
 		return roleResult{viewRole(r)}, nil
 	})
 }
 
 func listRoles(q *request) (any, error) {
-	prefix := q.Get("PathPrefix")
-	if err := q.allow(q.arn("role", orSlash(prefix), ""), nil); err != nil {
-		return nil, err
-	}
-	q.World.RLock()
-	defer q.World.RUnlock()
-	all := q.account().Roles
-	var found []roleXML
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		if strings.HasPrefix(all[name].Path, prefix) {
-			v := viewRole(all[name])
-			v.Tags = nil
-			found = append(found, v)
-		}
-	}
-	some, p, err := paged(q, found)
+	some, p, err := listed(q, roleShelf, func(r *world.Role) roleXML {
+		v := viewRole(r)
+		v.Tags = nil
+		return v
+	})
 	return struct {
 		Roles wire.List[roleXML]
 		page
 	}{wire.ListOf(some...), p}, err
 }
 
-func orSlash(path string) string {
-	if path == "" {
-		return "/"
-	}
-	return path
-}
-
 func updateRole(q *request) (any, error) {
-	return q.withRole(nil, func(_ *world.Account, r *world.Role) (any, error) {
+	return roleShelf.with(q, nil, func(_ *world.Account, r *world.Role) (any, error) {
 		if q.Has("MaxSessionDuration") {
 			life, err := q.maxSession()
 			if err != nil {
@@ -263,7 +204,7 @@ func updateRole(q *request) (any, error) {
 }
 
 func deleteRole(q *request) (any, error) {
-	return q.withRole(nil, func(a *world.Account, r *world.Role) (any, error) {
+	return roleShelf.with(q, nil, func(a *world.Account, r *world.Role) (any, error) {
 		if len(r.Attached) > 0 {
 			return nil, conflict("Cannot delete entity, must detach all policies first.")
 		}
@@ -276,7 +217,7 @@ func deleteRole(q *request) (any, error) {
 }
 
 func updateTrust(q *request) (any, error) {
-	return q.withRole(nil, func(_ *world.Account, r *world.Role) (any, error) {
+	return roleShelf.with(q, nil, func(_ *world.Account, r *world.Role) (any, error) {
 		doc, err := q.trust("PolicyDocument")
 		if err != nil {
 			return nil, err

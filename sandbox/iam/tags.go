@@ -16,7 +16,7 @@ func tagRole(q *request) (any, error) {
 	tags, duplicate := v.Tags(q.Members("Tags"))
 	ctx := policy.Context{}
 	tagContext(ctx, tags)
-	return q.withRole(ctx, func(_ *world.Account, r *world.Role) (any, error) {
+	return roleShelf.with(q, ctx, func(_ *world.Account, r *world.Role) (any, error) {
 		if err := v.Err(); err != nil {
 			return nil, err
 		}
@@ -45,7 +45,7 @@ func untagRole(q *request) (any, error) {
 	if len(keys) > 0 {
 		ctx["aws:TagKeys"] = policy.Values{List: keys, Multi: true}
 	}
-	return q.withRole(ctx, func(_ *world.Account, r *world.Role) (any, error) {
+	return roleShelf.with(q, ctx, func(_ *world.Account, r *world.Role) (any, error) {
 		left := maps.Clone(r.Tags)
 		for _, k := range keys {
 			maps.DeleteFunc(left, func(old, _ string) bool { return strings.EqualFold(old, k) })
@@ -56,7 +56,7 @@ func untagRole(q *request) (any, error) {
 }
 
 func listRoleTags(q *request) (any, error) {
-	return q.withRole(nil, func(_ *world.Account, r *world.Role) (any, error) {
+	return roleShelf.with(q, nil, func(_ *world.Account, r *world.Role) (any, error) {
 		some, p, err := paged(q, viewTags(r.Tags).Members)
 		return struct {
 			Tags wire.List[tagXML]

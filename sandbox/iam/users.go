@@ -1,8 +1,6 @@
 package iam
 
 import (
-	"maps"
-	"slices"
 	"strings"
 
 	"daypass.dev/policy"
@@ -68,60 +66,18 @@ func (q *request) userName() string {
 	return q.Caller.Name
 }
 
-// withUser authorizes the call on the named user, or else the caller, and then
-// runs do on it, under the world's lock.
-func (q *request) withUser(ctx policy.Context, do func(*world.Account, *world.User) (any, error)) (any, error) {
-	name := q.userName()
-	var v wire.Validation
-	validateName(&v, "userName", name, 128)
-	if err := v.Err(); err != nil {
-		return nil, err
-	}
-	q.World.RLock()
-	arn, context := q.arn("user", "/", name), policy.Context{}
-	if u := q.account().Users[name]; u != nil {
-		arn = u.ARN
-		holderContext(context, u.Tags, u.Boundary)
-	}
-	q.World.RUnlock()
-	maps.Copy(context, ctx)
-	if err := q.allow(arn, context); err != nil {
-		return nil, err
-	}
-	q.World.Lock()
-	defer q.World.Unlock()
-	a := q.account()
-	u := a.Users[name]
-	if u == nil {
-		return nil, missing("The user with name %s cannot be found.", name)
-	}
-	q.Changed(world.Thing{Kind: "user", Account: a.ID, Name: u.Name})
-	return do(a, u)
-}
-
 func getUser(q *request) (any, error) {
-	return q.withUser(nil, func(_ *world.Account, u *world.User) (any, error) {
+	return userShelf.with(q, nil, func(_ *world.Account, u *world.User) (any, error) {
 		return userResult{viewUser(u)}, nil
 	})
 }
 
 func listUsers(q *request) (any, error) {
-	prefix := q.Get("PathPrefix")
-	if err := q.allow(q.arn("user", orSlash(prefix), ""), nil); err != nil {
-		return nil, err
-	}
-	q.World.RLock()
-	defer q.World.RUnlock()
-	all := q.account().Users
-	var found []userXML
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		if strings.HasPrefix(all[name].Path, prefix) {
-			v := viewUser(all[name])
-			v.Tags = nil
-			found = append(found, v)
-		}
-	}
-	some, p, err := paged(q, found)
+	some, p, err := listed(q, userShelf, func(u *world.User) userXML {
+		v := viewUser(u)
+		v.Tags = nil
+		return v
+	})
 	return struct {
 		Users wire.List[userXML]
 		page
@@ -129,7 +85,7 @@ func listUsers(q *request) (any, error) {
 }
 
 func deleteUser(q *request) (any, error) {
-	return q.withUser(nil, func(a *world.Account, u *world.User) (any, error) {
+	return userShelf.with(q, nil, func(a *world.Account, u *world.User) (any, error) {
 		switch {
 		case len(u.Attached) > 0:
 			return nil, conflict("Cannot delete entity, must detach all policies first.")
