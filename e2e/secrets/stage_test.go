@@ -3,6 +3,7 @@ package secrets
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -41,10 +42,23 @@ func newStage(t *testing.T) *stage {
 	sandbox := kubetest.Sandbox(t)
 	kubetest.Addon(t, addons.SecretsStore)
 	s := &stage{Namespace: kubetest.New(t), t: t, sandbox: sandbox, secrets: secretsmanager.NewFromConfig(sandbox.Config())}
-	s.Kubectl("patch", "csidriver", "secrets-store.csi.k8s.io", "--type=merge", "--patch",
-		`{"spec": {"tokenRequests": [{"audience": "sts.amazonaws.com"}, {"audience": "pods.eks.amazonaws.com"}]}}`)
+	s.tokens(bothAudiences)
 	s.rotate("10s")
 	return s
+}
+
+// in is the stage for a subtest: a namespace of its own.
+func (s *stage) in(t *testing.T) *stage {
+	t.Helper()
+	return &stage{Namespace: kubetest.New(t), t: t, sandbox: s.sandbox, secrets: s.secrets}
+}
+
+const bothAudiences = `[{"audience": "sts.amazonaws.com"}, {"audience": "pods.eks.amazonaws.com"}]`
+
+// tokens says which tokens of pods the driver is given.
+func (s *stage) tokens(requests string) {
+	s.t.Helper()
+	s.Kubectl("patch", "csidriver", "secrets-store.csi.k8s.io", "--type=merge", "--patch", `{"spec": {"serviceAccountTokenInSecrets": `+strconv.FormatBool(requests != "[]")+`, "tokenRequests": `+requests+`}}`)
 }
 
 // rotate has the driver look for changes, and sync Secrets, by its own switches.
@@ -98,10 +112,16 @@ func (s *stage) provider() string {
 }
 
 // role makes one for a ServiceAccount of the namespace, by tokens of an
-// audience, and returns its ARN.
+// audience, or of both if it is empty, and returns its ARN.
 func (s *stage) role(name, account, audience, rights string) string {
 	s.t.Helper()
-	trust, err := setup.TrustPolicy(setup.Token{ProviderARN: s.provider(), Subject: "system:serviceaccount:" + s.Name + ":" + account, Audience: audience})
+	var grants []setup.Grant
+	for _, one := range []string{"sts.amazonaws.com", "pods.eks.amazonaws.com"} {
+		if audience == "" || audience == one {
+			grants = append(grants, setup.Token{ProviderARN: s.provider(), Subject: "system:serviceaccount:" + s.Name + ":" + account, Audience: one})
+		}
+	}
+	trust, err := setup.TrustPolicy(grants...)
 	s.must(err)
 	client, name := iam.NewFromConfig(s.sandbox.Config()), s.unique(name)
 	_, err = client.CreateRole(s.t.Context(), &iam.CreateRoleInput{RoleName: &name, AssumeRolePolicyDocument: aws.String(string(trust))})

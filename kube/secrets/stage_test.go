@@ -6,9 +6,11 @@ import (
 	"crypto/rsa"
 	"encoding/json"
 	"log/slog"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,6 +29,7 @@ import (
 	"daypass.dev/kube/identity"
 	"daypass.dev/kube/vend"
 	"daypass.dev/policy"
+	"daypass.dev/sandbox"
 	"daypass.dev/sandbox/sandboxtest"
 	"daypass.dev/sandbox/world"
 	"daypass.dev/secrets"
@@ -80,6 +83,8 @@ type stage struct {
 	secrets    *secretsmanager.Client
 	parameters *ssm.Client
 	log        *strings.Builder
+	// before may answer calls to AWS in the sandbox's place.
+	before atomic.Pointer[func(http.ResponseWriter, *http.Request) (done bool)]
 
 	mu   sync.Mutex
 	told []string // slugs of failures
@@ -87,7 +92,14 @@ type stage struct {
 
 func newStage(t *testing.T) *stage {
 	t.Helper()
-	s := &stage{Sandbox: sandboxtest.Start(t, world.New()), t: t, log: &strings.Builder{}}
+	s := &stage{t: t, log: &strings.Builder{}}
+	w := world.New()
+	aws := sandbox.New(w)
+	s.Sandbox = sandboxtest.StartHandler(t, w, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if f := s.before.Load(); f == nil || !(*f)(rw, r) {
+			aws.ServeHTTP(rw, r)
+		}
+	}))
 	keys := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: clusterKey().Public(), KeyID: "k1", Algorithm: "RS256", Use: "sig"}}}
 	text, err := json.Marshal(keys)
 	if err != nil {
