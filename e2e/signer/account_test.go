@@ -51,7 +51,7 @@ func newAccount(t *testing.T, sandbox *kubetest.AWS, roots, name, namespace, ser
 	_, err = roles.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: aws.String(name), PolicyName: aws.String("s3"), PolicyDocument: aws.String(rights)})
 	must(err)
 	profile, err := anywhere.CreateProfile(ctx, &rolesanywhere.CreateProfileInput{
-		Name: aws.String(name), Enabled: aws.Bool(true), RoleArns: []string{a.role},
+		Name: aws.String(name), Enabled: aws.Bool(true), RoleArns: []string{a.role}, DurationSeconds: aws.Int32(900),
 	})
 	must(err)
 	a.profile = *profile.Profile.ProfileArn

@@ -19,7 +19,7 @@ import (
 // TestBudget: of 200 requests at once, 99 of 100 are answered within a second
 // of being there. It means something on a machine that does nothing else.
 func TestBudget(t *testing.T) {
-	kubetest.Chart(t, values(account{}))
+	install(t, values(account{}))
 	n := kubetest.New(t)
 	send(t, n, batch(t, n, 20)) // all are awake
 	var rounds []time.Duration
@@ -43,7 +43,7 @@ func TestBudget(t *testing.T) {
 // TestGrowth answers 10,000 requests and prints what that costs the signer at
 // a tenth, a third and all of them: no figure may grow faster than they do.
 func TestGrowth(t *testing.T) {
-	r := kubetest.Chart(t, values(account{}))
+	r := install(t, values(account{}))
 	n := kubetest.New(t)
 	node1, root := as(t, n.Cluster, kubelet1), as(t, n.Cluster, admin)
 	var template []*certs.PodCertificateRequest

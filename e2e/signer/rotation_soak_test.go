@@ -43,7 +43,7 @@ func TestTheRootIsChangedUnderReaders(t *testing.T) {
 	sandbox := kubetest.Sandbox(t)
 	soon := "signer: {enabled: true, certificateLife: 1h, refreshAfter: 10m}\n"
 	plain := func(a account) string { return strings.Replace(values(a), "signer: {enabled: true}\n", soon, 1) }
-	r := kubetest.Chart(t, plain(account{}))
+	r := install(t, plain(account{}))
 	kubetest.Provide(t, sandbox, kubetest.GoSDK)
 	n := kubetest.New(t)
 	before := roots(n)

@@ -37,11 +37,20 @@ spec:
   containers: [{name: aws-cli, image: "localhost/aws-cli:e2e"}]
 `
 
+// install installs the chart, with a root that no test before has left.
+func install(t *testing.T, values string) *kubetest.Release {
+	t.Helper()
+	if _, err := kubetest.Cluster(t).Kubectl(t.Context(), nil, "delete", "secret", "daypass-signer-root", "--namespace="+kubetest.ChartNamespace, "--ignore-not-found"); err != nil {
+		t.Fatal(err)
+	}
+	return kubetest.Chart(t, values)
+}
+
 // TestSigner installs the chart once for all that goes on in a cluster with a
 // signer.
 func TestSigner(t *testing.T) {
 	sandbox := kubetest.Sandbox(t)
-	r := kubetest.Chart(t, values(account{}))
+	r := install(t, values(account{}))
 	t.Run("one annotation", func(t *testing.T) { oneAnnotation(t, sandbox, r) })
 	t.Run("who may ask", whoMayAsk)
 	t.Run("many at once", manyAtOnce)

@@ -1,8 +1,8 @@
 // Command gosdk is a workload: it writes, reads and lists an S3 object with the
 // AWS SDK for Go and whatever credentials its default chain finds. BUCKET names
 // the bucket; TOPIC, if set, is the ARN of an SNS topic that it tells then.
-// With EVERY, as 1s, it goes on to read the object that often, each time with
-// whatever credentials there are then, until a read fails.
+// With EVERY, as 1s, it goes on to read the object that often, until a read
+// fails.
 package main
 
 import (
@@ -35,25 +35,30 @@ func main() {
 	}
 }
 
-// repeat returns the first error.
+// repeat returns the first error. Every tenth time it begins anew, with the
+// credentials that there are then.
 func repeat(every time.Duration, bucket string) error {
-	for n := 1; ; n++ {
-		time.Sleep(every)
-		if err := read(bucket); err != nil {
-			return fmt.Errorf("%s: read %d: %w", time.Now().UTC().Format(time.RFC3339), n, err)
+	var client *s3.Client
+	for n := 0; ; n++ {
+		if n%10 == 0 {
+			cfg, err := config.LoadDefaultConfig(context.Background())
+			if err != nil {
+				return err
+			}
+			client = s3.NewFromConfig(cfg)
 		}
-		fmt.Println("read", n)
+		time.Sleep(every)
+		if err := read(client, bucket); err != nil {
+			return fmt.Errorf("%s: read %d: %w", time.Now().UTC().Format(time.RFC3339), n+1, err)
+		}
+		fmt.Println("read", n+1)
 	}
 }
 
-func read(bucket string) error {
+func read(client *s3.Client, bucket string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	cfg, err := config.LoadDefaultConfig(ctx)
-	if err != nil {
-		return err
-	}
-	object, err := s3.NewFromConfig(cfg).GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: aws.String(key)})
+	object, err := client.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: aws.String(key)})
 	if err != nil {
 		return err
 	}
