@@ -253,6 +253,16 @@ func (s *Source) wake() {
 	}
 }
 
+// Retry ends the pause after a failure, if there is one, except where AWS asked
+// for patience: something has changed of which Changed would tell later.
+func (s *Source) Retry() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now := time.Now(); !s.closed && s.flight == nil && s.watches() && now.Before(s.notBefore) {
+		s.start(now)
+	}
+}
+
 func (s *Source) logFailure(err error, wait time.Duration, now time.Time) {
 	if s.Log == nil {
 		return

@@ -25,7 +25,7 @@ type Program struct {
 	Log     *slog.Logger
 
 	mu      sync.Mutex
-	servers map[netip.Addr]*http.Server
+	servers map[netip.Addr]*http.Server // nil: it has not begun
 	trouble error
 }
 
@@ -35,8 +35,6 @@ const look = 10 * time.Second
 // Run serves until ctx ends, and then ends what is under way. It fails for
 // nothing: what is in its way Ready tells, and it tries again.
 func (p *Program) Run(ctx context.Context) {
-	p.servers = map[netip.Addr]*http.Server{}
-	p.trouble = errors.New("the agent has not begun")
 	for {
 		p.keepUp()
 		select {
@@ -52,6 +50,9 @@ func (p *Program) Run(ctx context.Context) {
 func (p *Program) Ready() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.servers == nil {
+		return errors.New("the agent has not begun")
+	}
 	return p.trouble
 }
 
@@ -77,6 +78,9 @@ func (p *Program) listen(a netip.Addr) error {
 	defer p.mu.Unlock()
 	if p.servers[a] != nil {
 		return nil
+	}
+	if p.servers == nil {
+		p.servers = map[netip.Addr]*http.Server{}
 	}
 	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
 		var err error

@@ -20,16 +20,18 @@ type bearer struct {
 
 var errNoToken = errors.New("the pod's token has expired, and it has not shown a newer one")
 
-// show keeps the token that lasts longest.
-func (b *bearer) show(t *proof.Token) {
+// show keeps the token that lasts longest, and tells whether it is this one.
+func (b *bearer) show(t *proof.Token) bool {
 	if t == nil {
-		return
+		return false
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.token == nil || t.Expires.After(b.token.Expires) {
-		b.token = t
+	if b.token != nil && !t.Expires.After(b.token.Expires) {
+		return false
 	}
+	b.token = t
+	return true
 }
 
 // Token implements proof.TokenSource.

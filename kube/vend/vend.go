@@ -162,7 +162,9 @@ func (v *Vendor) share(c Caller, id identity.Identity) (*share, error) {
 		}
 		v.shares[key] = s
 	}
-	s.bearer.show(c.Token)
+	if s.bearer.show(c.Token) {
+		s.source.Retry() // it may have waited for that
+	}
 	v.pods[c.UID] = user{c.Namespace, c.Pod, key}
 	return s, nil
 }
@@ -264,7 +266,7 @@ func (v *Vendor) Close() error {
 	return errors.Join(errs...)
 }
 
-// observed tells of each call.
+// observed tells of each call; where the pod's token is missing there was none.
 type observed struct {
 	method v1alpha1.Method
 	source daypass.Source
@@ -275,7 +277,7 @@ type observed struct {
 func (o observed) Credentials(ctx context.Context) (daypass.Credentials, error) {
 	begin := time.Now()
 	got, err := o.source.Credentials(ctx)
-	if o.tell != nil {
+	if o.tell != nil && !errors.Is(err, errNoToken) {
 		o.tell(o.method, err, time.Since(begin))
 	}
 	return got, err
