@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,6 +29,7 @@ type failing struct {
 	// broken is how many of 100 calls go wrong, in one of four ways.
 	broken int
 
+	seen                       atomic.Int64 // calls of Private CA
 	mu                         sync.Mutex
 	next                       time.Time
 	throttled, failed, unheard int
@@ -39,6 +41,7 @@ func (f *failing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.to.ServeHTTP(w, r)
 		return
 	}
+	f.seen.Add(1)
 	if strings.HasSuffix(target, ".IssueCertificate") && f.tooSoon() {
 		say(w, 400, "ThrottlingException")
 		return
