@@ -24,7 +24,7 @@ test: ## everything that needs no long clock
 
 test-cluster: cluster ## what needs a real Kubernetes, on one that is started for it
 	$(GO) run ./e2e/kube/cmd/addon build
-	DAYPASS_CLUSTER=1 $(GO) test -count=1 -p 1 -timeout 30m ./e2e/kube/... ./e2e/injection ./e2e/sidecar ./e2e/signer; \
+	DAYPASS_CLUSTER=1 $(GO) test -count=1 -p 1 -timeout 30m ./e2e/kube/... ./e2e/injection ./e2e/privateca ./e2e/sidecar ./e2e/signer ./e2e/webidentity; \
 		code=$$?; $(GO) run ./e2e/kube/cmd/cluster down; exit $$code
 	$(GO) run ./e2e/walkthrough cluster
 
