@@ -5,6 +5,7 @@ import (
 
 	"daypass.dev/exchange"
 	"daypass.dev/internal/cli"
+	"daypass.dev/proof"
 	"daypass.dev/refresh"
 )
 
@@ -15,35 +16,55 @@ func FromEnvironment() (*Settings, error) {
 	return &s, cli.Read(s.Table()...)
 }
 
+// A Proof is what the workload shows: a certificate with its key, or a token.
+type Proof struct {
+	Keys   *proof.KeyFiles
+	Tokens proof.TokenSource // nil where there are Keys
+}
+
+// Changed is for refresh.Source: whether a certificate was renewed.
+func (p Proof) Changed() bool { return p.Keys != nil && p.Keys.Changed() }
+
+// Proof is the one that the settings name. Errors are of wrong usage; nothing
+// is read yet.
+func (s *Settings) Proof(log *slog.Logger) (Proof, error) {
+	bears, err := s.BearsToken()
+	switch {
+	case err != nil:
+		return Proof{}, err
+	case !bears:
+		return Proof{Keys: s.Keys(log)}, nil
+	}
+	tokens, err := s.Tokens()
+	return Proof{Tokens: tokens}, err
+}
+
+// Call is the one in which a proof is shown, and what follows to a further
+// role. Errors are of wrong usage; nobody is called yet.
+func (s *Settings) Call(p Proof, log *slog.Logger) (call exchange.Call, err error) {
+	if p.Keys != nil {
+		call, err = s.Exchange(p.Keys, log)
+	} else {
+		call, err = s.WebIdentity(p.Tokens)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.Chained(call)
+}
+
 // Source is all of it: the proof that the settings name, the call in which it
 // is shown, and its renewal in the background, until the source is closed.
 // Errors are of wrong usage; nothing is read yet and nobody called. Nil log:
 // silent.
 func (s *Settings) Source(log *slog.Logger) (*refresh.Source, error) {
-	bears, err := s.BearsToken()
+	p, err := s.Proof(log)
 	if err != nil {
 		return nil, err
 	}
-	src := &refresh.Source{Log: log}
-	var call exchange.Call
-	if bears {
-		tokens, err := s.Tokens()
-		if err != nil {
-			return nil, err
-		}
-		call, err = s.WebIdentity(tokens)
-		if err != nil {
-			return nil, err
-		}
-	} else {
-		keys := s.Keys(log)
-		src.Changed = keys.Changed
-		if call, err = s.Exchange(keys, log); err != nil {
-			return nil, err
-		}
-	}
-	if src.From, err = s.Chained(call); err != nil {
+	call, err := s.Call(p, log)
+	if err != nil {
 		return nil, err
 	}
-	return src, nil
+	return &refresh.Source{From: call, Changed: p.Changed, Log: log}, nil
 }

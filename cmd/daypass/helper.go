@@ -175,7 +175,7 @@ func (h *helper) update() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return h.updater.run(ctx, call, shows.changed, log)
+			return h.updater.run(ctx, call, shows.Changed, log)
 		})
 }
 

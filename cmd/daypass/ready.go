@@ -39,16 +39,16 @@ serve reads them.`,
 		if err != nil {
 			return err
 		}
-		shows, err := o.shows(log)
+		p, err := o.Proof(log)
 		if err != nil {
-			return err
+			return said(err)
 		}
-		if _, ok := shows.(certificate); ok && o.Certificate == "" {
+		if p.Keys != nil && o.Certificate == "" {
 			return cli.Usagef("give --certificate (or DAYPASS_CERTIFICATE), or a token", "--certificate is missing")
 		}
 		ctx, cancel := context.WithTimeout(c.Context(), 5*time.Second)
 		defer cancel()
-		if err := shows.whole(ctx); err != nil {
+		if err := (shown{p}).whole(ctx); err != nil {
 			return said(err)
 		}
 		return answers(ctx, addrs[0])

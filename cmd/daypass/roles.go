@@ -65,15 +65,15 @@ type rolesServed []roleServed
 // rolesServed wires the call for each role, which all show the same proof.
 func (o *options) rolesServed(named roles, log *slog.Logger) (rolesServed, shown, error) {
 	if len(named) > 0 && o.RoleARN+o.ChainRoleARN != "" {
-		return nil, nil, cli.Usagef("leave one of them out; variables count, too",
+		return nil, shown{}, cli.Usagef("leave one of them out; variables count, too",
 			"--role names the roles to serve, so that --role-arn and --chain-role-arn mean nothing")
 	}
 	if len(named) == 0 {
 		named = roles{{"", o.RoleARN}}
 	}
-	shows, err := o.shows(log)
+	p, err := o.Proof(log)
 	if err != nil {
-		return nil, nil, err
+		return nil, shown{}, said(err)
 	}
 	var all rolesServed
 	for _, role := range named {
@@ -82,13 +82,13 @@ func (o *options) rolesServed(named roles, log *slog.Logger) (rolesServed, shown
 		if role.name != "" {
 			itsLog = log.With("name", role.name)
 		}
-		call, err := its.wire(shows, itsLog)
+		call, err := its.Call(p, itsLog)
 		if err != nil {
-			return nil, nil, err
+			return nil, shown{}, said(err)
 		}
-		all = append(all, roleServed{role, &refresh.Source{From: call, Changed: shows.changed, Log: itsLog}})
+		all = append(all, roleServed{role, &refresh.Source{From: call, Changed: p.Changed, Log: itsLog}})
 	}
-	return all, shows, nil
+	return all, shown{p}, nil
 }
 
 // atFirst is how long serve waits for its first credentials before it answers

@@ -20,7 +20,6 @@ import (
 	"daypass.dev"
 	"daypass.dev/deliver"
 	"daypass.dev/internal/cli"
-	"daypass.dev/refresh"
 )
 
 // Exit codes of run beside the command's own, as env(1) and timeout(1) have
@@ -68,11 +67,10 @@ failed, 126 if the command cannot be run, 127 if it is not found.`,
 			return failed(err)
 		}
 		o.NameSession = true
-		call, shows, err := o.exchange(log)
+		src, err := o.Source(log)
 		if err != nil {
-			return failed(err)
+			return failed(said(err))
 		}
-		src := &refresh.Source{From: call, Changed: shows.changed, Log: log}
 		defer src.Close()
 		environ, end, err := environment(c.Context(), src, variables, log)
 		if err != nil {

@@ -4,98 +4,49 @@ import (
 	"context"
 	"log/slog"
 
+	"daypass.dev/config"
 	"daypass.dev/deliver"
 	"daypass.dev/exchange"
 	"daypass.dev/proof"
 )
 
 // What a workload shows to AWS, as far as others than AWS look at it.
-type shown interface {
-	// in wires the call in which it is shown.
-	in(o *options, log *slog.Logger) (exchange.Call, error)
-	// whole says whether it can be read and fits together, without asking
-	// anybody beyond this machine's disk.
-	whole(ctx context.Context) error
-	// changed is refresh.Source.Changed.
-	changed() bool
-	// ends is when it ends, as a metric; none if that is not known.
-	ends(ctx context.Context) []deliver.Metric
-}
+type shown struct{ config.Proof }
 
 // exchange wires the call, and what is shown in it.
 func (o *options) exchange(log *slog.Logger) (exchange.Call, shown, error) {
-	shows, err := o.shows(log)
+	p, err := o.Proof(log)
 	if err != nil {
-		return nil, nil, err
+		return nil, shown{}, said(err)
 	}
-	call, err := o.wire(shows, log)
-	return call, shows, err
+	call, err := o.Call(p, log)
+	return call, shown{p}, said(err)
 }
 
-// wire makes the call of what is shown.
-func (o *options) wire(shows shown, log *slog.Logger) (exchange.Call, error) {
-	call, err := shows.in(o, log)
-	if err == nil {
-		call, err = o.Chained(call)
-	}
-	return call, said(err)
-}
-
-// shows is what the settings name.
-func (o *options) shows(log *slog.Logger) (shown, error) {
-	bears, err := o.BearsToken()
-	if err != nil {
-		return nil, err
-	}
-	if !bears {
-		return certificate{o.Keys(log)}, nil
-	}
-	source, err := o.Tokens()
-	return token{source}, said(err)
-}
-
-type certificate struct{ *proof.KeyFiles }
-
-func (c certificate) in(o *options, log *slog.Logger) (exchange.Call, error) {
-	return o.Exchange(c.KeyFiles, log)
-}
-
-func (c certificate) whole(ctx context.Context) error {
-	_, err := c.Key(ctx)
-	return err
-}
-
-func (c certificate) changed() bool { return c.Changed() }
-
-func (c certificate) ends(ctx context.Context) []deliver.Metric {
-	key, err := c.Key(ctx)
-	if err != nil {
-		return nil
-	}
-	return []deliver.Metric{{Name: "daypass_certificate_expiry_timestamp_seconds",
-		Help: "When the certificate ends, in Unix time.", Value: float64(key.Leaf.NotAfter.Unix())}}
-}
-
-type token struct{ proof.TokenSource }
-
-func (t token) in(o *options, _ *slog.Logger) (exchange.Call, error) {
-	return o.WebIdentity(t.TokenSource)
-}
-
-// whole looks at files only: a service that issues tokens is not asked by
+// whole says whether it can be read and fits together, without asking anybody
+// beyond this machine's disk: a service that issues tokens is not asked by
 // probes.
-func (t token) whole(ctx context.Context) error {
-	if _, ok := t.TokenSource.(*proof.TokenFile); !ok {
-		return nil
+func (s shown) whole(ctx context.Context) error {
+	var err error
+	if s.Keys != nil {
+		_, err = s.Keys.Key(ctx)
+	} else if file, ok := s.Tokens.(*proof.TokenFile); ok {
+		_, err = file.Token(ctx)
 	}
-	_, err := t.Token(ctx)
 	return err
 }
 
-func (t token) changed() bool { return false }
-
-func (t token) ends(ctx context.Context) []deliver.Metric {
-	file, ok := t.TokenSource.(*proof.TokenFile)
+// ends is when it ends, as a metric; none if that is not known.
+func (s shown) ends(ctx context.Context) []deliver.Metric {
+	if s.Keys != nil {
+		key, err := s.Keys.Key(ctx)
+		if err != nil {
+			return nil
+		}
+		return []deliver.Metric{{Name: "daypass_certificate_expiry_timestamp_seconds",
+			Help: "When the certificate ends, in Unix time.", Value: float64(key.Leaf.NotAfter.Unix())}}
+	}
+	file, ok := s.Tokens.(*proof.TokenFile)
 	if !ok {
 		return nil
 	}

@@ -52,7 +52,7 @@ is told that it is ready once the file holds credentials.`,
 		if err != nil {
 			return err
 		}
-		return u.run(c.Context(), call, shows.changed, log)
+		return u.run(c.Context(), call, shows.Changed, log)
 	}
 	return c
 }
