@@ -125,11 +125,15 @@ func (s *steward) Reconcile(ctx context.Context, which reconcile.Request) (recon
 		}
 		s.log.Info("roots", "current", name(roots.Current.Certificate), "next", name(roots.Next.Certificate), "old", name(roots.Old))
 	}
+	again := look
 	if roots.Old != nil {
-		return reconcile.Result{RequeueAfter: max(roots.OldUntil.Sub(now), 0) + time.Second}, nil
+		again = min(again, max(roots.OldUntil.Sub(now), 0)+time.Second)
 	}
-	return reconcile.Result{}, nil
+	return reconcile.Result{RequeueAfter: again}, nil
 }
+
+// look is how often the bundle is seen to.
+const look = 10 * time.Minute
 
 // lastLeaf is the end of the last leaf that this replica has seen below root.
 func (s *steward) lastLeaf(root *x509.Certificate) time.Time { return s.metrics.lastLeaf(name(root)) }
