@@ -6,6 +6,6 @@ import "time"
 
 const (
 	crowded    = 100
-	crowdedFor = time.Second
+	crowdedFor = 300 * time.Millisecond
 	crowdedMB  = 25
 )
