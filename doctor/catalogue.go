@@ -28,6 +28,7 @@ func Reasons() []string {
 			"issuer-discovery", "issuer-mismatch", "issuer-keys", "issuer-keys-many",
 			"token-key-ambiguous", "token-key-unknown", "token-key-type", "token-key-ops", "token-key-unusable", "token-signature",
 			"role-not-found", "duration-over-role", "iam-propagation", "policy-malformed",
+			"trust-any-anchor", "trust-not-equals", "trust-wildcard",
 			"trust-no-statement", "policy-explicit-deny", "policy-principal", "policy-action", "trust-tag-session", "trust-source-identity",
 			"policy-condition", "policy-condition-key-missing", "policy-condition-multivalued",
 			"policy-no-allow", "policy-resource", "policy-variable", "policy-boundary", "policy-session",

@@ -108,6 +108,7 @@ func (d *diagnosis) trust() {
 		d.malformed("the trust policy", err)
 		return
 	}
+	d.wide(r.Trust)
 	if d.session == nil {
 		d.unknown("there is no certificate or token to hold against the trust policy")
 		return

@@ -52,6 +52,12 @@ func tokenOf(t *testing.T, claims map[string]any) *Token {
 	return ParseToken(part([]byte(`{"alg":"RS256","kid":"k"}`)) + "." + part(text) + "." + part([]byte("signature")))
 }
 
+// trusting is a role that trusts Roles Anywhere under a condition.
+func trusting(condition string) Evidence {
+	return Evidence{Role: &Role{ARN: "r", Trust: `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"rolesanywhere.amazonaws.com"},` +
+		`"Action":"sts:AssumeRole","Condition":` + condition + `}]}`}}
+}
+
 // offstage are the evidence and the reason of what cannot be broken for real in
 // the sandbox, or only with a machine of its own.
 func offstage(t *testing.T) map[string]Evidence {
@@ -91,6 +97,9 @@ func offstage(t *testing.T) map[string]Evidence {
 		"provider-google":    {Token: tokenOf(t, map[string]any{"iss": "https://accounts.google.com"}), Provider: &Provider{Google: true}},
 		"issuer-slow":        issuer("issuer-slow"),
 		"issuer-certificate": issuer("issuer-certificate"),
+		"trust-any-anchor":   trusting(`{"StringEquals":{"aws:PrincipalTag/x509Subject/CN":"web"}}`),
+		"trust-not-equals":   trusting(`{"StringNotEquals":{"aws:PrincipalTag/x509Subject/OU":"guests"},"ArnEquals":{"aws:SourceArn":"arn:aws:rolesanywhere:us-east-1:111122223333:trust-anchor/1"}}`),
+		"trust-wildcard":     trusting(`{"StringLike":{"aws:PrincipalTag/x509SAN/URI":"spiffe://prod/ns/*/sa/web"}}`),
 		"policy-malformed":   {Role: &Role{ARN: "r", Trust: "{"}},
 	}
 }

@@ -57,6 +57,18 @@ func host() []Reason {
 			Cause: "the profile's trusted identity propagation takes the identity from a field that the certificate lacks, and AWS refuses such sessions",
 			Mend:  "issue the certificate with that field, or let the profile take the other: x509Subject/CN or x509SAN/URI",
 		}, {
+			Slug:  "trust-any-anchor",
+			Cause: "the trust policy names no trust anchor, so that every CA for which the account has one can vouch for the names that it asks for",
+			Mend:  "add the condition ArnEquals aws:SourceArn with the trust anchor; daypassctl trust-policy writes it",
+		}, {
+			Slug:  "trust-not-equals",
+			Cause: "a condition that is the opposite of another is true for certificates that lack the tag altogether, so that it lets in whom it should keep out",
+			Mend:  "say with StringEquals who may come in",
+		}, {
+			Slug:  "trust-wildcard",
+			Cause: "a pattern of the trust policy takes in other namespaces, so that whoever may make a ServiceAccount there has the role",
+			Mend:  "name namespace and ServiceAccount with StringEquals, a value for each",
+		}, {
 			Slug:  "iam-propagation",
 			Cause: "IAM takes some seconds until a change is known everywhere, and the role is new",
 			Mend:  "try again in a minute",
