@@ -1,16 +1,12 @@
-package rolesanywhere
+package rolesanywhere_test
 
 import (
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"testing"
 
 	"daypass.dev/reason"
+	"daypass.dev/sandbox/rolesanywhere"
+	"daypass.dev/sandbox/sandboxtest"
 )
 
 // controlSlugs are the faults that only the control plane can have.
@@ -25,66 +21,18 @@ func controlSlugs() []string {
 // which is no rule of CreateSession and none of the control plane would have
 // no row in any test.
 func TestFaultsAreRules(t *testing.T) {
-	slugs := slugsInSource(t)
-	if len(slugs) < len(Rules())/2 {
+	slugs := sandboxtest.Slugs(t, "faultf", "slug", "fault.go", "revoked")
+	if len(slugs) < len(rolesanywhere.Rules())/2 {
 		t.Fatalf("only %d faults were found in the source", len(slugs))
 	}
 	for slug, where := range slugs {
-		if !slices.Contains(Rules(), slug) && !slices.Contains(controlSlugs(), slug) {
+		if !slices.Contains(rolesanywhere.Rules(), slug) && !slices.Contains(controlSlugs(), slug) {
 			t.Errorf("%s: %s is in no list of rules", where, slug)
 		}
 	}
-	for _, slug := range append(Rules(), controlSlugs()...) {
+	for _, slug := range append(rolesanywhere.Rules(), controlSlugs()...) {
 		if _, ok := reason.Lookup(slug); !ok {
 			t.Errorf("%s is not in the catalogue", slug)
 		}
 	}
-}
-
-// slugsInSource finds the first arguments of faultf and the slugs of fault
-// literals, by slug.
-func slugsInSource(t *testing.T) map[string]token.Position {
-	t.Helper()
-	files, err := filepath.Glob("*.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	found, fset := map[string]token.Position{}, token.NewFileSet()
-	note := func(e ast.Expr) {
-		lit, ok := e.(*ast.BasicLit)
-		if !ok {
-			if id, isName := e.(*ast.Ident); !isName || id.Name != "revoked" {
-				t.Errorf("%s: the slug is not written out", fset.Position(e.Pos()))
-			}
-			return
-		}
-		slug, err := strconv.Unquote(lit.Value)
-		if err != nil {
-			t.Fatal(err)
-		}
-		found[slug] = fset.Position(lit.Pos())
-	}
-	for _, name := range files {
-		if strings.HasSuffix(name, "_test.go") || name == "fault.go" {
-			continue
-		}
-		file, err := parser.ParseFile(fset, name, nil, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ast.Inspect(file, func(n ast.Node) bool {
-			switch n := n.(type) {
-			case *ast.CallExpr:
-				if f, ok := n.Fun.(*ast.Ident); ok && f.Name == "faultf" {
-					note(n.Args[0])
-				}
-			case *ast.KeyValueExpr:
-				if k, ok := n.Key.(*ast.Ident); ok && k.Name == "slug" {
-					note(n.Value)
-				}
-			}
-			return true
-		})
-	}
-	return found
 }
