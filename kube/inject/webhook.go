@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -42,6 +43,10 @@ type Webhook struct {
 	Log *slog.Logger
 
 	counts [outcomes]atomic.Uint64
+
+	once  sync.Once
+	large chan struct{} // a place for each large review
+	busy  chan struct{} // and for each that is looked at
 }
 
 // Outcomes of reviews.
@@ -60,6 +65,15 @@ func (w *Webhook) Count(outcome int) uint64 { return w.counts[outcome].Load() }
 // what its store keeps of an object (1.5 MiB).
 const maxReview = 3_000_000
 
+// Whoever reaches the webhook can send it reviews. Most pods are small; of
+// larger reviews it holds a few at a time, and looks at so many in all, so that
+// nobody makes it outgrow its memory.
+const (
+	smallReview = 64 << 10
+	mostLarge   = 4
+	mostBusy    = 64
+)
+
 // patience with the directory is less than the API server's with us.
 const patience = 2500 * time.Millisecond
 
@@ -69,11 +83,29 @@ func (w *Webhook) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		w.fail(rw, http.StatusMethodNotAllowed, "reviews are sent by POST")
 		return
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxReview+1))
+	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	defer cancel()
+	w.once.Do(func() { w.large, w.busy = make(chan struct{}, mostLarge), make(chan struct{}, mostBusy) })
+	body, err := io.ReadAll(io.LimitReader(r.Body, smallReview))
+	if err == nil && len(body) == smallReview {
+		if !enter(ctx, w.large) {
+			w.fail(rw, http.StatusServiceUnavailable, "too many large reviews at once")
+			return
+		}
+		defer leave(w.large)
+		var rest []byte
+		rest, err = io.ReadAll(io.LimitReader(r.Body, maxReview+1-smallReview))
+		body = append(body, rest...)
+	}
 	if err != nil {
 		w.fail(rw, http.StatusBadRequest, "the review did not arrive whole")
 		return
 	}
+	if !enter(ctx, w.busy) {
+		w.fail(rw, http.StatusServiceUnavailable, "too many reviews at once")
+		return
+	}
+	defer leave(w.busy)
 	if len(body) > maxReview {
 		w.tooLarge(rw, body)
 		return
@@ -83,8 +115,6 @@ func (w *Webhook) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		w.fail(rw, http.StatusBadRequest, err.Error())
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), patience)
-	defer cancel()
 	answer, err := w.review(ctx, request)
 	if err != nil {
 		w.fail(rw, http.StatusServiceUnavailable, err.Error())
@@ -92,6 +122,18 @@ func (w *Webhook) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	}
 	w.answer(rw, answer)
 }
+
+// enter waits for a place, as long as ctx lasts.
+func enter(ctx context.Context, places chan struct{}) bool {
+	select {
+	case places <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func leave(places chan struct{}) { <-places }
 
 // review answers one request. An error means that no answer can be given now.
 func (w *Webhook) review(ctx context.Context, request *admissionv1.AdmissionRequest) (*admissionv1.AdmissionResponse, error) {
