@@ -76,7 +76,7 @@ spec:
   nodeName: node2
   terminationGracePeriodSeconds: 1
   containers:
-  - {name: shell, image: IMAGE, args: [-c, "while true; do busybox ip link del daypass0 2>/dev/null; sleep 0.2; done"], securityContext: {privileged: true}}
+  - {name: shell, image: IMAGE, args: [-c, "while true; do busybox ip link del daypass0 2>/dev/null; busybox ip addr del 169.254.170.23/32 dev lo 2>/dev/null; sleep 0.2; done"], securityContext: {privileged: true}}
 ---
 apiVersion: v1
 kind: Pod

@@ -50,7 +50,7 @@ func (p *Program) Run(ctx context.Context) {
 func (p *Program) Ready() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.servers == nil {
+	if p.servers == nil && p.trouble == nil {
 		return errors.New("the agent has not begun")
 	}
 	return p.trouble

@@ -1,0 +1,168 @@
+package agent
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// alone moves the test into a network of its own, which ends with it.
+func alone(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("skipped without root: it needs a network of its own")
+	}
+	runtime.LockOSThread() // and never unlocked: the thread ends with the test
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		t.Fatal(err)
+	}
+	ip(t, "link set lo up")
+}
+
+// ip runs iproute2 in the network of the test's thread.
+func ip(t *testing.T, line string) string {
+	t.Helper()
+	out, err := exec.Command("ip", strings.Fields(line)...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("ip %s: %v: %s", line, err, out)
+	}
+	return string(out)
+}
+
+func TestTheAddressComesAndGoes(t *testing.T) {
+	alone(t)
+	ip(t, "link add uplink type bridge")
+	ip(t, "address add 10.0.0.5/24 dev uplink")
+	l := &Link{NodeAddresses: []netip.Addr{netip.MustParseAddr("10.0.0.5")}}
+	for range 3 {
+		have, err := l.Up()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(have) != 2 || have[0] != serviceV4 || have[1] != serviceV6 {
+			t.Errorf("%v", have)
+		}
+	}
+	if l.written == nil || len(l.written.names) != 1 || l.written.names[0] != "uplink" {
+		t.Errorf("the filter is for %v", l.written)
+	}
+	if out := ip(t, "-brief address"); strings.Count(out, "169.254.170.23/32") != 1 || strings.Count(out, "fd00:ec2::23/128") != 1 {
+		t.Error(out)
+	}
+	ip(t, "link add second type bridge")
+	ip(t, "address add 10.0.1.5/24 dev second")
+	l.NodeAddresses = append(l.NodeAddresses, netip.MustParseAddr("10.0.1.5"))
+	if _, err := l.Up(); err != nil || len(l.written.names) != 2 {
+		t.Errorf("a new link is not in the filter: %v, %v", l.written.names, err)
+	}
+	if err := removeFilter(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Up(); err != nil { // written anew
+		t.Error(err)
+	}
+	for range 2 { // the second time there is nothing
+		if err := l.Remove(); err != nil {
+			t.Error(err)
+		}
+	}
+	if out := ip(t, "-brief address"); strings.Contains(out, "169.254.170.23") || strings.Contains(out, "fd00:ec2::23") || strings.Contains(out, device) {
+		t.Error(out)
+	}
+}
+
+func TestWithoutIPv6(t *testing.T) {
+	alone(t)
+	if err := os.WriteFile("/proc/sys/net/ipv6/conf/all/disable_ipv6", []byte("1"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if have, err := (&Link{}).Up(); err != nil || len(have) != 1 || have[0] != serviceV4 {
+		t.Errorf("%v, %v", have, err)
+	}
+}
+
+// An address that another program has put somewhere stays there.
+func TestAnAddressOfSomebodyElse(t *testing.T) {
+	alone(t)
+	ip(t, "link add pod-id-link0 type bridge")
+	ip(t, "address add 169.254.170.23/32 dev pod-id-link0")
+	ip(t, "link set pod-id-link0 up")
+	l := &Link{}
+	if _, err := l.Up(); err != nil {
+		t.Fatal(err)
+	}
+	if out := ip(t, "-brief address"); strings.Count(out, "169.254.170.23/32") != 1 {
+		t.Error(out)
+	}
+	if err := l.Remove(); err != nil {
+		t.Error(err)
+	}
+	if out := ip(t, "-brief address"); !strings.Contains(out, "169.254.170.23/32") {
+		t.Errorf("it was taken away: %s", out)
+	}
+}
+
+func TestPort80IsTaken(t *testing.T) {
+	alone(t)
+	taken, err := net.Listen("tcp", ":80")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &Program{Link: &Link{}, Handler: http.NotFoundHandler()}
+	p.keepUp()
+	var why *Trouble
+	if err := p.Ready(); !errors.As(err, &why) || why.Slug != "agent-port" || !strings.Contains(err.Error(), "(agent-port): let that program") {
+		t.Errorf("%v", err)
+	}
+	_ = taken.Close()
+	p.keepUp()
+	if err := p.Ready(); err != nil {
+		t.Errorf("once it is free: %v", err)
+	}
+	next := &Program{Link: &Link{}, Handler: http.NotFoundHandler()}
+	next.keepUp()
+	if err := next.Ready(); err != nil {
+		t.Errorf("the agent that comes after this one: %v", err)
+	}
+	p.end()
+	next.end()
+	if p.Ready() == nil {
+		t.Error("ready after the end")
+	}
+}
+
+// Without the right to the network nothing is served, and it is said why.
+func TestWithoutRights(t *testing.T) {
+	alone(t)
+	dropped := exec.Command("setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin", os.Args[0], "-test.run=TestAsNobody", "-test.v")
+	dropped.Env = append(os.Environ(), "AS_NOBODY=1")
+	out, err := dropped.CombinedOutput()
+	if errors.Is(err, exec.ErrNotFound) {
+		t.Skip("skipped without setpriv")
+	}
+	if err != nil || !strings.Contains(string(out), "agent-filter") {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// TestAsNobody is run by TestWithoutRights.
+func TestAsNobody(t *testing.T) {
+	if os.Getenv("AS_NOBODY") == "" {
+		t.Skip("run by another test")
+	}
+	p := &Program{Link: &Link{}, Handler: http.NotFoundHandler()}
+	p.keepUp()
+	var why *Trouble
+	if err := p.Ready(); !errors.As(err, &why) {
+		t.Fatalf("%v", err)
+	}
+	t.Log(why.Slug)
+}
