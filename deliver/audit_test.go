@@ -96,6 +96,34 @@ func TestAuditLog(t *testing.T) {
 	}
 }
 
+// The manual's lines are such as are written.
+func TestAuditLogOfTheManual(t *testing.T) {
+	text, err := os.ReadFile("../docs/operate-hosts.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for line := range strings.Lines(string(text)) {
+		if !strings.HasPrefix(line, `{"time"`) {
+			continue
+		}
+		found++
+		var a access
+		d := json.NewDecoder(strings.NewReader(line))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&a); err != nil {
+			t.Fatal(err)
+		}
+		written, err := json.Marshal(a)
+		if err != nil || string(written) != strings.TrimSpace(line) {
+			t.Errorf("the manual has\n%swritten is\n%s", line, written)
+		}
+	}
+	if found < 2 {
+		t.Errorf("%d lines in the manual", found)
+	}
+}
+
 type unwritable struct{}
 
 func (unwritable) Write([]byte) (int, error) { return 0, errors.New("no space left") }
