@@ -86,7 +86,7 @@ func uninstall(s *stage, release *kubetest.Release) {
 	if out := has(); !strings.Contains(out, "169.254.170.23/32") {
 		s.t.Fatalf("node1 has %s", out)
 	}
-	if out, err := release.Helm("", "uninstall", "daypass", "--wait", "--timeout=2m"); err != nil {
+	if out, err := release.Helm("uninstall", "daypass", "--wait", "--timeout=2m"); err != nil {
 		s.t.Fatal(out, err)
 	}
 	s.Eventually(time.Minute, "node1 without the address", func() error {

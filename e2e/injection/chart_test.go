@@ -68,7 +68,7 @@ func TestUpgradeAndUninstallLeavePodsAlone(t *testing.T) {
 	}
 	n.Apply(pause("alone", "web", labelled)) // nobody is asked
 	r.Upgrade(values)
-	if out, err := r.Helm("", "uninstall", "daypass", "--wait", "--timeout=2m"); err != nil {
+	if out, err := r.Helm("uninstall", "daypass", "--wait", "--timeout=2m"); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	for _, kind := range []string{"all,secrets,serviceaccounts,roles,rolebindings,networkpolicies,poddisruptionbudgets", "clusterroles,clusterrolebindings,mutatingwebhookconfigurations,priorityclasses"} {

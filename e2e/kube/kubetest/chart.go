@@ -4,7 +4,6 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -21,7 +20,7 @@ type Release struct {
 // ChartNamespace is where Chart installs.
 const ChartNamespace = "daypass"
 
-// charts are the values of every release: this checkout's images.
+// chartValues are those of every release: this checkout's images.
 const chartValues = `
 registry: localhost
 tag: e2e
@@ -50,7 +49,7 @@ func Chart(t testing.TB, values string) *Release {
 		if t.Failed() {
 			r.collect()
 		}
-		if out, err := r.Helm("", "uninstall", "daypass", "--ignore-not-found", "--wait", "--timeout=2m"); err != nil {
+		if out, err := r.Helm("uninstall", "daypass", "--ignore-not-found", "--wait", "--timeout=2m"); err != nil {
 			t.Errorf("%v: %s", err, out)
 		}
 	})
@@ -67,7 +66,7 @@ func (r *Release) Upgrade(values string) {
 			r.t.Fatal(err)
 		}
 	}
-	out, err := r.Helm("", "upgrade", "--install", "daypass", filepath.Join(r.Cluster.Source, "charts/daypass"), "--create-namespace",
+	out, err := r.Helm("upgrade", "--install", "daypass", filepath.Join(r.Cluster.Source, "charts/daypass"), "--create-namespace",
 		"--take-ownership", "--values="+filepath.Join(dir, "tests.yaml"), "--values="+filepath.Join(dir, "values.yaml"), "--wait", "--timeout=3m")
 	if err != nil {
 		r.t.Fatalf("%v: %s", err, out)
@@ -75,14 +74,13 @@ func (r *Release) Upgrade(values string) {
 }
 
 // Helm runs helm in the release's namespace and returns all that it prints.
-func (r *Release) Helm(input string, args ...string) (string, error) {
+func (r *Release) Helm(args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	cmd, err := r.Cluster.Command(ctx, r.helm, append([]string{"--namespace=" + r.Name}, args...)...)
 	if err != nil {
 		return "", err
 	}
-	cmd.Stdin = strings.NewReader(input)
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
