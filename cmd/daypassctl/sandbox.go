@@ -17,6 +17,7 @@ import (
 	"daypass.dev/internal/atomicfile"
 	"daypass.dev/internal/cli"
 	"daypass.dev/sandbox"
+	"daypass.dev/sandbox/page"
 	"daypass.dev/sandbox/world"
 )
 
@@ -206,6 +207,7 @@ func announce(stdout, stderr io.Writer, server *sandbox.Server, w *world.World, 
 	fmt.Fprintln(stdout, clientURL(server.Address()))
 	fmt.Fprintf(stderr, "a local AWS, not for production; account %s, region %s\n", w.Home, w.Region)
 	fmt.Fprintf(stderr, "its CA is %s; as a proxy it is %s\n", caFile, server.ProxyURL())
+	fmt.Fprintf(stderr, "its decisions, in a browser: %s\n", strings.Replace(clientURL(server.Address()), "https:", "http:", 1)+page.Path)
 }
 
 // runIn runs a command in an environment and returns its exit code as an
