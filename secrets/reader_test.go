@@ -270,6 +270,28 @@ func TestEveryKindOfItem(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "us-east-1: /none: GetParameters: ParameterNotFound: there is no such parameter") {
 		t.Errorf("a missing parameter: %v", err)
 	}
+	// One that is refused is told alone; throttling makes no more calls.
+	some := s.principal("some", allow("ssm:*", "arn:aws:ssm:*:*:parameter/p/1"))
+	both := &Class{Objects: []Object{{Item: Item{Parameter: true, Name: "/p/1"}}, {Item: Item{Parameter: true, Name: "/p/2"}}}}
+	if _, err := s.reader.Read(ctx, some, both, "us-east-1", false); err == nil || strings.Contains(err.Error(), "/p/1: ") || !strings.Contains(err.Error(), "us-east-1: /p/2: GetParameters: AccessDeniedException") {
+		t.Errorf("one parameter of two: %v", err)
+	}
+	asked := atomic.Int64{}
+	busy := func(operation, _ string, w http.ResponseWriter) bool {
+		if operation != "GetParameters" {
+			return false
+		}
+		asked.Add(1)
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = w.Write([]byte(`{"__type":"ThrottlingException","message":"Rate exceeded"}`))
+		return true
+	}
+	s.before.Store(&busy)
+	throttled := s.principal("throttled", allow("ssm:*", "*"))
+	if _, err := s.reader.Read(ctx, throttled, both, "us-east-1", false); err == nil || asked.Load() != 4 { // the SDK's own tries
+		t.Errorf("throttled: %v after %d calls", err, asked.Load())
+	}
+	s.before.Store(nil)
 	// The same secret under its three names, and a pinned version.
 	d, err := s.secrets.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: aws.String("s0")})
 	if err != nil {

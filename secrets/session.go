@@ -198,10 +198,12 @@ func (s *session) someParameters(ctx context.Context, items []Item) {
 	s.observe(opGetParameters, err, begin)
 	if err != nil {
 		// One that is refused spoils all: who is alone knows that it was his.
-		if e := s.failed(Item{}, opGetParameters, err); len(items) > 1 && e.Status >= 400 && e.Status < 500 {
+		if e := s.failed(Item{}, opGetParameters, err); len(items) > 1 && answered(e) && e.Slug != "throttled" {
+			var all sync.WaitGroup
 			for _, i := range items {
-				s.someParameters(ctx, []Item{i})
+				all.Go(func() { s.someParameters(ctx, []Item{i}) })
 			}
+			all.Wait()
 			return
 		}
 		for _, i := range items {
