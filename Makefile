@@ -45,7 +45,7 @@ walkthrough: ## one story to its end: make walkthrough N=02
 
 soak: ## long clocks, loads, kill loops, a minute of every fuzz target
 	$(GO) test -count=1 -timeout 60m -tags soak ./...
-	DAYPASS_CLUSTER=1 $(GO) test -count=1 -p 1 -timeout 90m -tags soak ./e2e/kube ./e2e/signer
+	DAYPASS_CLUSTER=1 $(GO) test -count=1 -p 1 -timeout 90m -tags soak ./e2e/injection ./e2e/kube ./e2e/signer
 	$(GO) run ./e2e/fuzz -time 60s
 
 bench: ## the budgets

@@ -123,6 +123,14 @@ func walkPage(ctx context.Context, keep bool, text string, page *walk.Page, runn
 	if err != nil {
 		return err
 	}
+	if !strings.Contains(text, "podman") { // whose store of a plain user is at home
+		// A home of the page's own: the AWS CLI keeps credentials in it.
+		home := filepath.Join(runner.Dir, ".home")
+		if err := os.Mkdir(home, 0o700); err != nil {
+			return err
+		}
+		runner.Env = append(runner.Env, "HOME="+home)
+	}
 	if !wantsCluster(text) {
 		return runner.Run(ctx, page)
 	}
