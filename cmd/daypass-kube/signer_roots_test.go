@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -13,17 +14,23 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/acmpca"
 	pcatypes "github.com/aws/aws-sdk-go-v2/service/acmpca/types"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
+	"github.com/aws/aws-sdk-go-v2/service/rolesanywhere"
+	"github.com/aws/aws-sdk-go-v2/service/rolesanywhere/types"
 
+	"daypass.dev/exchange"
 	signing "daypass.dev/kube/signer"
 	"daypass.dev/pki"
+	"daypass.dev/proof"
 	"daypass.dev/sandbox/sandboxtest"
 )
 
 // certifies has a root certify an issuing CA, and that a leaf, which must break
-// no rule below what is to be trusted.
-func certifies(t *testing.T, root signing.Root, trust []*x509.Certificate) {
+// no rule below what is to be trusted, and gets a session from AWS, where there
+// is a trust anchor.
+func certifies(t *testing.T, root signing.Root, trust []*x509.Certificate, s *sandboxtest.Sandbox, anchor *types.Source) {
 	t.Helper()
 	key, err := pki.NewKey("ec-p256")
 	if err != nil {
@@ -47,6 +54,49 @@ func certifies(t *testing.T, root signing.Root, trust []*x509.Certificate) {
 			t.Errorf("%s on %s: %s", f.Rule, f.On, f.Detail)
 		}
 	}
+	if s != nil {
+		session(t, s, anchor, &proof.Key{Signer: key, Leaf: leaf, Chain: chain})
+	}
+}
+
+// session asks the sandbox for one.
+func session(t *testing.T, s *sandboxtest.Sandbox, source *types.Source, key *proof.Key) {
+	t.Helper()
+	name := aws.String(strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(t.Name())))
+	roles, anywhere := iam.NewFromConfig(s.Config()), rolesanywhere.NewFromConfig(s.Config())
+	role, err := roles.CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: name, AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17",
+"Statement":[{"Effect":"Allow","Principal":{"Service":"rolesanywhere.amazonaws.com"},"Action":["sts:AssumeRole","sts:TagSession","sts:SetSourceIdentity"]}]}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	anchor, err := anywhere.CreateTrustAnchor(t.Context(), &rolesanywhere.CreateTrustAnchorInput{Name: name, Enabled: aws.Bool(true), Source: source})
+	if err != nil {
+		t.Fatal(err)
+	}
+	profile, err := anywhere.CreateProfile(t.Context(), &rolesanywhere.CreateProfileInput{Name: name, Enabled: aws.Bool(true), RoleArns: []string{*role.Role.Arn}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := (&exchange.RolesAnywhere{
+		Key: held{key}, RoleARN: *role.Role.Arn, TrustAnchorARN: *anchor.TrustAnchor.TrustAnchorArn, ProfileARN: *profile.Profile.ProfileArn,
+		Client: s.ProxyClient(),
+	}).Credentials(t.Context())
+	if err != nil || got.AccessKeyID == "" {
+		t.Errorf("AWS gives %q: %v", got.AccessKeyID, err)
+	}
+}
+
+type held struct{ key *proof.Key }
+
+func (h held) Key(context.Context) (*proof.Key, error) { return h.key, nil }
+
+// bundled is a trust anchor's source of these certificates.
+func bundled(all []*x509.Certificate) *types.Source {
+	text := ""
+	for _, c := range all {
+		text += string(pki.EncodeCertificate(c))
+	}
+	return &types.Source{SourceType: types.TrustAnchorTypeCertificateBundle, SourceData: &types.SourceDataMemberX509CertificateData{Value: text}}
 }
 
 func TestARootInKMS(t *testing.T) {
@@ -75,7 +125,7 @@ func TestARootInKMS(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			certifies(t, signing.Local(ca), trust)
+			certifies(t, signing.Local(ca), trust, s, bundled(trust))
 			if _, err := key.Sign(nil, make([]byte, 20), crypto.SHA1); err == nil {
 				t.Error("SHA-1 is signed")
 			}
@@ -123,7 +173,7 @@ func TestARootInFiles(t *testing.T) {
 	if err != nil || len(trust) != 2 {
 		t.Fatalf("%d to trust, %v", len(trust), err)
 	}
-	certifies(t, signing.Local(ca), trust)
+	certifies(t, signing.Local(ca), trust, nil, nil)
 	for what, key := range map[string]string{"another's key": otherFile, "no key": certificates, "nothing": filepath.Join(dir, "missing")} {
 		if _, _, err := localRoot(t.Context(), certificates, key, nil); err == nil {
 			t.Errorf("%s is taken", what)
@@ -139,7 +189,9 @@ func TestARootInPrivateCA(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	certifies(t, r, []*x509.Certificate{trust})
+	certifies(t, r, []*x509.Certificate{trust}, s, &types.Source{
+		SourceType: types.TrustAnchorTypeAwsAcmPca, SourceData: &types.SourceDataMemberAcmPcaArn{Value: root},
+	})
 	short := activeCA(t, to, pcatypes.CertificateAuthorityUsageModeShortLivedCertificate)
 	if _, _, err := newPrivateCA(t.Context(), s.Config(), short); err == nil || !strings.Contains(err.Error(), "GENERAL_PURPOSE") {
 		t.Errorf("a CA of short-lived mode: %v", err)
