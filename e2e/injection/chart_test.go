@@ -109,10 +109,23 @@ var rights = map[string][]string{
 	},
 }
 
-// TestWhatStolenCredentialsCan asks the API server for all rights of a program,
-// beyond those of any ServiceAccount.
-func TestWhatStolenCredentialsCan(t *testing.T) {
+// TestRelease looks at one release from all sides.
+func TestRelease(t *testing.T) {
 	r := kubetest.Chart(t, values)
+	for _, side := range []struct {
+		name string
+		test func(*testing.T, *kubetest.Release, *kubetest.Namespace)
+	}{
+		{"stolen credentials", stolenCredentials}, {"status of associations", statuses}, {"refusals", refusals},
+		{"cron jobs", cronJobs}, {"down and up", downAndUp},
+	} {
+		t.Run(side.name, func(t *testing.T) { side.test(t, r.For(t), kubetest.New(t)) })
+	}
+}
+
+// stolenCredentials asks the API server for all rights of a program, beyond
+// those of any ServiceAccount.
+func stolenCredentials(t *testing.T, r *kubetest.Release, _ *kubetest.Namespace) {
 	for program, want := range rights {
 		for _, namespace := range []string{r.Name, "kube-system"} {
 			anybody := may(r, namespace, "nobody")
@@ -136,10 +149,9 @@ func may(r *kubetest.Release, namespace, account string) (all []string) {
 	return all
 }
 
-// TestDownAndUp: without the webhook labelled pods wait, others start bare and
+// downAndUp: without the webhook labelled pods wait, others start bare and
 // are reported within a minute; once it is back, those that waited start.
-func TestDownAndUp(t *testing.T) {
-	r, n := kubetest.Chart(t, values), kubetest.New(t)
+func downAndUp(t *testing.T, r *kubetest.Release, n *kubetest.Namespace) {
 	annotated(n, "web")
 	r.Kubectl("scale", "deployment/daypass-webhook", "--replicas=0")
 	r.Kubectl("wait", "--for=delete", "pod", "--selector=app.kubernetes.io/component=webhook", "--timeout=1m")
@@ -180,9 +192,8 @@ func TestDownAndUp(t *testing.T) {
 	}
 }
 
-// TestStatusOfAssociations: each says whether it can be used, and why not.
-func TestStatusOfAssociations(t *testing.T) {
-	r := kubetest.Chart(t, values)
+// statuses: each association says whether it can be used, and why not.
+func statuses(t *testing.T, r *kubetest.Release, _ *kubetest.Namespace) {
 	for name, more := range map[string]string{"fine": "disableSessionTags: true", "tagged": "disableSessionTags: false", "eks": "method: eks"} {
 		name := "e2e-" + name
 		t.Cleanup(func() { _, _ = r.Try("delete", "pia", name, "--ignore-not-found") })

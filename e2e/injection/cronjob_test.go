@@ -19,12 +19,10 @@ func reader(n *kubetest.Namespace, head, every string) string {
 `
 }
 
-// TestCronJobsPodsFinish: what pods are given does not keep them from ending.
-func TestCronJobsPodsFinish(t *testing.T) {
+// cronJobs: what pods are given does not keep them from ending.
+func cronJobs(t *testing.T, _ *kubetest.Release, n *kubetest.Namespace) {
 	sandbox := kubetest.Sandbox(t)
 	kubetest.Provide(t, sandbox, kubetest.GoSDK)
-	kubetest.Chart(t, values)
-	n := kubetest.New(t)
 	n.Apply("apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: web, annotations: {daypass.dev/role-arn: '" + sandbox.Role(t, n, "web") + "'}}\n")
 	pod := strings.ReplaceAll(reader(n, "spec:", ""), "\n", "\n         ")
 	n.Apply("apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: often}\nspec:\n  schedule: '* * * * *'\n  jobTemplate:\n    spec:\n      template:\n" +

@@ -10,11 +10,10 @@ import (
 	"daypass.dev/e2e/kube/kubetest"
 )
 
-// TestRefusals: whoever makes a pod that cannot be given its identity is told
+// refusals: whoever makes a pod that cannot be given its identity is told
 // why and what to do, and so is whoever looks at its ServiceAccount. The webhook
 // goes on.
-func TestRefusals(t *testing.T) {
-	r, n := kubetest.Chart(t, values), kubetest.New(t)
+func refusals(t *testing.T, r *kubetest.Release, n *kubetest.Namespace) {
 	// The account's annotations, what the pod has beside, and what is said.
 	for name, c := range map[string]struct{ annotations, labels, slug, mend string }{
 		"torn":      {"daypass.dev/role-arn: '" + role + "', eks.amazonaws.com/role-arn: '" + role + "-2'", labelled, "identity-disagreement", "let them name the same role"},

@@ -57,6 +57,11 @@ func Chart(t testing.TB, values string) *Release {
 	return r
 }
 
+// For is the same release for a subtest.
+func (r *Release) For(t testing.TB) *Release {
+	return &Release{Namespace: &Namespace{Name: r.Name, Cluster: r.Cluster, t: t}, helm: r.helm}
+}
+
 // Upgrade gives the release other values, and what has changed in the checkout.
 func (r *Release) Upgrade(values string) {
 	r.t.Helper()
