@@ -3,6 +3,7 @@
 # it skips.
 GO      ?= go
 N       ?= 02
+CLUSTERED = $(shell grep -rl '"daypass.dev/e2e/kube/kubetest"' --include=*_test.go e2e | xargs -n1 dirname | sort -u | sed 's|^|./|')
 STATIC   = CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w'
 
 .PHONY: build demo test test-cluster soak bench check images push update walkthrough cluster cluster-down
@@ -24,7 +25,7 @@ test: ## everything that needs no long clock
 
 test-cluster: cluster ## what needs a real Kubernetes, on one that is started for it
 	$(GO) run ./e2e/kube/cmd/addon build
-	DAYPASS_CLUSTER=1 $(GO) test -count=1 -p 1 -timeout 30m ./e2e/kube/... ./e2e/injection ./e2e/privateca ./e2e/sidecar ./e2e/signer ./e2e/webidentity; \
+	DAYPASS_CLUSTER=1 $(GO) test -count=1 -p 1 -timeout 30m ./e2e/kube/... $(CLUSTERED); \
 		code=$$?; $(GO) run ./e2e/kube/cmd/cluster down; exit $$code
 	$(GO) run ./e2e/walkthrough cluster
 
@@ -45,7 +46,7 @@ walkthrough: ## one story to its end: make walkthrough N=02
 
 soak: ## long clocks, loads, kill loops, a minute of every fuzz target
 	$(GO) test -count=1 -timeout 60m -tags soak ./...
-	DAYPASS_CLUSTER=1 $(GO) test -count=1 -p 1 -timeout 90m -tags soak ./e2e/injection ./e2e/kube ./e2e/signer
+	DAYPASS_CLUSTER=1 $(GO) test -count=1 -p 1 -timeout 90m -tags soak $(CLUSTERED)
 	$(GO) run ./e2e/fuzz -time 60s
 
 bench: ## the budgets
