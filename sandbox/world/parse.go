@@ -36,10 +36,11 @@ func (e *ParseError) Error() string {
 
 // Parse reads a world from YAML: region; clock (start, offset); sessions
 // (life); issuers by URL, with the url, jwks or jwksFile where their keys really
-// are; google, with machine and accounts; accounts by id, the first of which is Home, each with users, policies,
-// roles, trustAnchors, profiles, crls and buckets by name and a list of
-// oidcProviders; and a list of faults, whose fields are Fault's. Policies stand there as YAML or as a
-// text of JSON, durations as 90s or 1h. testdata/full.yaml shows most fields.
+// are; google, with machine and accounts; accounts by id, the first of which is
+// Home, each with users, policies, roles, trustAnchors, profiles, crls, buckets
+// and topics by name and a list of oidcProviders; and a list of faults, whose
+// fields are Fault's. Policies stand there as YAML or as a text of JSON,
+// durations as 90s or 1h. testdata/full.yaml shows most fields.
 //
 // It is strict: an unknown field, a wrong type,
 // a name that nothing has, or a policy that IAM would refuse is a *ParseError.
