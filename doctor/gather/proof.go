@@ -138,22 +138,36 @@ func readSmall(path string) ([]byte, error) {
 	return data, err
 }
 
+// tail reads the end of a file that may be long.
+func tail(path string) ([]byte, error) {
+	const most = 8 << 20
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.Size() > most {
+		if _, err := f.Seek(-most, io.SeekEnd); err != nil {
+			return nil, err
+		}
+	}
+	return io.ReadAll(io.LimitReader(f, most))
+}
+
 // decision takes the sandbox's own word of its last refusal.
 func (c *Case) decision(e *doctor.Evidence) {
 	if c.Decisions == "" {
 		return
 	}
-	data, err := os.ReadFile(c.Decisions)
+	data, err := tail(c.Decisions)
 	if err != nil {
 		e.Problems = append(e.Problems, problem(doctor.StepSettings, "proof-missing", err))
 		return
 	}
 	for line := range strings.Lines(string(data)) {
 		var d struct {
-			Allowed                         bool
-			Code, Message, Reason           string
-			Detail, Mend, Service, Operator string
-			Operation                       string
+			Allowed                                        bool
+			Operation, Code, Message, Reason, Detail, Mend string
 		}
 		if json.Unmarshal([]byte(line), &d) == nil && !d.Allowed && d.Reason != "" {
 			e.Answer = &doctor.Answer{
