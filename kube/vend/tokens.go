@@ -165,8 +165,14 @@ func (t *Tokens) fetch(done chan struct{}) {
 	}
 }
 
-// Ready is nil once the cluster's keys are known.
+// Ready is nil once the cluster's keys are known, be they not the newest.
 func (t *Tokens) Ready(ctx context.Context) error {
+	t.mu.Lock()
+	known := len(t.known.Keys.Keys) > 0
+	t.mu.Unlock()
+	if known {
+		return nil
+	}
 	issuer, err := t.issuer(ctx, "")
 	if err == nil && len(issuer.Keys.Keys) == 0 {
 		err = errors.New("the cluster's keys are not known yet")

@@ -152,7 +152,7 @@ func TestKeysCannotBeFetched(t *testing.T) {
 		i.set(func() { i.err = errors.New("connection refused") })
 		for range 100 {
 			time.Sleep(10 * time.Minute)
-			if _, err := tokens.Caller(t.Context(), token); err != nil {
+			if _, err := tokens.Caller(t.Context(), token); err != nil || tokens.Ready(t.Context()) != nil {
 				t.Fatalf("the keys that are known do not serve: %v", err)
 			}
 			synctest.Wait()
