@@ -76,7 +76,7 @@ func (q *request) checkMessage() error {
 			return invalid("Message Structure - No default entry in JSON message body")
 		}
 	case structure != "":
-		return invalid("Invalid parameter: MessageStructure")
+		return invalid("MessageStructure")
 	}
 	return nil
 }

@@ -11,8 +11,6 @@ import (
 
 var topicName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,256}$`)
 
-const nameRule = "Topic Name"
-
 // quota is how many topics an account has in a region.
 const quota = 100000
 
@@ -38,7 +36,7 @@ func (q *request) create() (any, error) {
 		return nil, e
 	}
 	if !topicName.MatchString(name) {
-		return nil, invalid(nameRule)
+		return nil, invalid("Topic Name")
 	}
 	made := &world.Topic{ARN: arn, Name: name, Region: q.Region, Created: q.Time}
 	for attribute, value := range q.entries("Attributes") {
