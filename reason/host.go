@@ -77,10 +77,6 @@ func host() []Reason {
 			Cause: "the pod's ServiceAccount has an identity, and the pod was made without it: the webhook was not asked, or the annotation came later",
 			Mend:  "make the pod anew; if it is missed again, see that the webhook runs and that its configuration takes the namespace in",
 		}, {
-			Slug:  "identity-none",
-			Cause: "nobody gave the pod a role: no association is for its ServiceAccount, and that has no annotation",
-			Mend:  "annotate the ServiceAccount with daypass.dev/role-arn, or write a PodIdentityAssociation, and make the pod anew",
-		}, {
 			Slug:  "webhook-absent",
 			Cause: "the cluster has no webhook of daypass that could give pods what they need",
 			Mend:  "install the chart with webhook.enabled, or policy.enabled",
