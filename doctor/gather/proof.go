@@ -59,7 +59,8 @@ func (c *Case) certificate(ctx context.Context, e *doctor.Evidence) {
 	}
 	e.Certificate = c.pieces()
 	told := e.Certificate != nil && pki.Refused(pki.Check(*e.Certificate, e.Now))
-	if !told { // the rules name the fault better than whoever could not use the files
+	alone := e.Certificate != nil && c.Settings.PrivateKey == "" && !c.Ask // a leaf to be looked at, without its key
+	if !told && !alone {                                                   // the rules name the fault better than whoever could not use the files
 		e.Problems = append(e.Problems, problem(doctor.StepCertificate, fileReason(err), err))
 	}
 }
