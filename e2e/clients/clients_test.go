@@ -48,7 +48,7 @@ func TestEveryClientThroughEveryDelivery(t *testing.T) {
 				key := d.name + "-" + c.Name
 				put(s, key)
 				env := append(append(s.Reach(), s.Settings()...), d.env...)
-				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute+lives*life)
+				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute+lives*life)
 				defer cancel()
 				if c.Long {
 					readInOneProcess(ctx, t, s, c, key, env)
