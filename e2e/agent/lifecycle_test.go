@@ -27,7 +27,7 @@ spec:
     - |
       ok=0
       while true; do
-        if busybox wget -q -T 2 -O /dev/null --header "Authorization: $(cat /token/token)" http://169.254.170.23/v1/credentials; then
+        if busybox timeout 2 wget -q -O /dev/null --header "Authorization: $(cat /token/token)" http://169.254.170.23/v1/credentials; then
           ok=$((ok+1)); echo $ok > /count/ok
         else
           echo failed >> /count/failed

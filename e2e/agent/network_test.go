@@ -26,7 +26,7 @@ func network(s *stage, release *kubetest.Release) {
 	other := s.otherMachine()
 	s.Apply(strings.ReplaceAll(hostPod, "IMAGE", kube.BusyboxImage))
 	s.Wait("pod/host", "Ready", time.Minute)
-	if out, err := s.Exec("host", "shell", "wget", "-q", "-T", "5", "-O", "-", "http://169.254.170.23:9912/healthz"); err != nil || out != "ok\n" {
+	if out, err := s.Exec("host", "shell", "busybox", "timeout", "5", "wget", "-q", "-O", "-", "http://169.254.170.23:9912/healthz"); err != nil || out != "ok\n" {
 		s.t.Errorf("the node itself: %q, %v", out, err)
 	}
 	for name, route := range map[string][]string{
@@ -51,7 +51,7 @@ func network(s *stage, release *kubetest.Release) {
 }
 
 func fetch(address string) []string {
-	return []string{"busybox", "wget", "-T", "4", "-O", "-", "http://" + address + "/healthz"}
+	return []string{"curl", "--silent", "--show-error", "--max-time", "4", "http://" + address + "/healthz"}
 }
 
 const hostPod = `
@@ -93,7 +93,7 @@ func (s *stage) lost(release *kubetest.Release) {
 	s.Wait("pod/asks", "Ready", time.Minute)
 	s.Wait("pod/takes", "Ready", time.Minute)
 	ask := func(address string) (string, error) {
-		return s.Exec("asks", "shell", "wget", "-T", "2", "-O", "-", "http://"+address+"/healthz")
+		return s.Exec("asks", "shell", "busybox", "timeout", "2", "wget", "-q", "-O", "-", "http://"+address+"/healthz")
 	}
 	reached := false
 	s.Eventually(30*time.Second, "the address beside, from node2", func() error {

@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"strings"
 
 	"daypass.dev"
 	"daypass.dev/deliver"
@@ -91,7 +92,7 @@ func (a *Agent) said(pod *vend.Caller, err error) error {
 	aws := (*daypass.Error)(nil)
 	switch {
 	case errors.As(err, &why):
-		if pod != nil && a.Refused != nil && why.Slug != "pod-other-address" { // that one's own pod has done nothing
+		if pod != nil && a.Refused != nil && !strings.HasPrefix(why.Slug, "pod-") { // of those the pod itself has done nothing
 			a.Refused(*pod, why)
 		}
 		if a.Log != nil {
