@@ -70,7 +70,9 @@ func (c *Cache) say(format string, args ...any) {
 // key is a hash of what decides the binary.
 func (p Program) key() (string, error) {
 	h := sha256.New()
-	fmt.Fprintf(h, "%s %s %s %s\n%+v\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, Flags, p)
+	anywhere := p
+	anywhere.Module = "" // the same binary in every folder
+	fmt.Fprintf(h, "%s %s %s %s\n%+v\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, Flags, anywhere)
 	names := []string{"go.mod", "go.sum"}
 	if p.Modfile != "" {
 		names = []string{p.Modfile, strings.TrimSuffix(p.Modfile, ".mod") + ".sum"}
@@ -161,8 +163,8 @@ func (c *Cache) watch(cmd *exec.Cmd, name string) error {
 	return nil
 }
 
-// prune keeps the two newest builds of a program, so that two checkouts do not
-// drive each other out.
+// prune keeps the two newest builds of a program, so that checkouts of two
+// versions do not drive each other out.
 func (c *Cache) prune(name, newest string) error {
 	builds, err := filepath.Glob(filepath.Join(c.Dir, "bin", name+"-"+strings.Repeat("[0-9a-f]", 16)))
 	if err != nil {
