@@ -128,7 +128,10 @@ func (l *revocationLists) privateList(ctx context.Context, ca string, leaf *x509
 // fetch reads a CA's list, as PEM, and whether a leaf stands on it.
 func (l *revocationLists) fetch(ctx context.Context, bucket, key string, leaf *x509.Certificate) (data []byte, listed bool, err error) {
 	// Path style, unless the endpoint is AWS's own.
-	store := s3.NewFromConfig(l.config, func(s *s3.Options) { s.UsePathStyle = s.BaseEndpoint != nil && !ofAWS(*s.BaseEndpoint) })
+	store := s3.NewFromConfig(l.config, func(s *s3.Options) {
+		s.UsePathStyle = s.BaseEndpoint != nil && !ofAWS(*s.BaseEndpoint)
+		s.DisableLogOutputChecksumValidationSkipped = true // the list is signed
+	})
 	out, err := store.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key})
 	if err != nil {
 		return nil, false, err
