@@ -59,8 +59,10 @@ func (c *Case) certificate(ctx context.Context, e *doctor.Evidence) {
 	}
 	e.Certificate = c.pieces()
 	told := e.Certificate != nil && pki.Refused(pki.Check(*e.Certificate, e.Now))
-	alone := e.Certificate != nil && c.Settings.PrivateKey == "" && !c.Ask // a leaf to be looked at, without its key
-	if !told && !alone {                                                   // the rules name the fault better than whoever could not use the files
+	// A leaf may be looked at without its key.
+	alone := e.Certificate != nil && c.Settings.PrivateKey == "" && !c.Ask
+	// The rules name the fault better than whoever could not use the files.
+	if !told && !alone {
 		e.Problems = append(e.Problems, problem(doctor.StepCertificate, fileReason(err), err))
 	}
 }
