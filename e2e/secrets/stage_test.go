@@ -3,7 +3,6 @@ package secrets
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -58,7 +57,11 @@ const bothAudiences = `[{"audience": "sts.amazonaws.com"}, {"audience": "pods.ek
 // tokens says which tokens of pods the driver is given.
 func (s *stage) tokens(requests string) {
 	s.t.Helper()
-	s.Kubectl("patch", "csidriver", "secrets-store.csi.k8s.io", "--type=merge", "--patch", `{"spec": {"serviceAccountTokenInSecrets": `+strconv.FormatBool(requests != "[]")+`, "tokenRequests": `+requests+`}}`)
+	inSecrets := "true"
+	if requests == "[]" {
+		inSecrets = "null"
+	}
+	s.Kubectl("patch", "csidriver", "secrets-store.csi.k8s.io", "--type=merge", "--patch", `{"spec": {"serviceAccountTokenInSecrets": `+inSecrets+`, "tokenRequests": `+requests+`}}`)
 }
 
 // rotate has the driver look for changes, and sync Secrets, by its own switches.

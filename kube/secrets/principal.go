@@ -102,8 +102,10 @@ func (p *Provider) refused(r *request, err error) error {
 	return status.Error(code, message)
 }
 
-// slugOf finds the reason, and gRPC's code for it. The driver asks again at once
-// where the code is Unavailable: that is left to the kubelet, which waits.
+// slugOf finds the reason, and gRPC's code for it. The code must be one that a
+// kubelet takes as final: after others, as Unavailable and Aborted, it leaves the
+// folder, and a driver that rotates then takes that for a mount and lets the pod
+// start with nothing in it.
 func slugOf(err error) (string, codes.Code) {
 	var e *secrets.Error
 	var no *identity.Refusal
@@ -114,7 +116,7 @@ func slugOf(err error) (string, codes.Code) {
 		case e.Code != "":
 			return e.Slug, codes.PermissionDenied
 		case e.Slug == "secrets-unreachable":
-			return e.Slug, codes.Aborted
+			return e.Slug, codes.Internal
 		}
 		return e.Slug, codes.InvalidArgument
 	case errors.As(err, &no):
@@ -122,7 +124,7 @@ func slugOf(err error) (string, codes.Code) {
 	case errors.As(err, &aws):
 		return "secrets-credentials", codes.PermissionDenied
 	}
-	return "secrets-unreachable", codes.Aborted
+	return "secrets-unreachable", codes.Internal
 }
 
 // most is how many causes one line names.
