@@ -5,9 +5,9 @@ import (
 	"strings"
 
 	"daypass.dev/sandbox/acmpca"
-	"daypass.dev/sandbox/google"
 	"daypass.dev/sandbox/eks"
 	"daypass.dev/sandbox/eksauth"
+	"daypass.dev/sandbox/google"
 	"daypass.dev/sandbox/iam"
 	"daypass.dev/sandbox/kms"
 	"daypass.dev/sandbox/rolesanywhere"
