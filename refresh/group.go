@@ -61,7 +61,7 @@ func (g *Group) Source(key string, from func() (daypass.Source, func() bool)) *S
 		s.recall(m.read(), time.Now())
 	}
 	if g.closed {
-		_ = s.Close()
+		s.end()
 		return s
 	}
 	if g.sources == nil {
@@ -96,7 +96,7 @@ func (g *Group) Drop(keep func(key string) bool) {
 			continue
 		}
 		delete(g.sources, key)
-		_ = s.Close()
+		s.end()
 		if m := g.memory(key); m != nil {
 			_ = os.Remove(m.path + docEnding)
 		}
@@ -120,7 +120,7 @@ func (g *Group) Close() error {
 	defer g.mu.Unlock()
 	g.closed = true
 	for _, s := range g.sources {
-		_ = s.Close()
+		s.end()
 	}
 	return nil
 }

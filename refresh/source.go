@@ -275,9 +275,18 @@ func (s *Source) logFailure(err error, wait time.Duration, now time.Time) {
 	s.Log.Error("getting credentials", attrs...)
 }
 
-// Close ends renewal and cancels a call that is under way. Credentials held are
-// still served until they expire.
+// Close ends renewal, cancels a call that is under way and waits for its end:
+// it may have asked at a terminal, which it leaves as it was. Credentials held
+// are still served until they expire.
 func (s *Source) Close() error {
+	if f := s.end(); f != nil {
+		<-f.done
+	}
+	return nil
+}
+
+// end is Close without the wait, and returns what it would wait for.
+func (s *Source) end() *flight {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
@@ -287,7 +296,7 @@ func (s *Source) Close() error {
 	if s.flight != nil {
 		s.flight.cancel()
 	}
-	return nil
+	return s.flight
 }
 
 // Status tells how the source is doing, for health checks and metrics.

@@ -44,7 +44,7 @@ func TestAgent(t *testing.T) {
 	t.Run("eks", func(t *testing.T) { eksMethod(s.in(t)) })
 	t.Run("attacks", func(t *testing.T) { attacks(s.in(t)) })
 	t.Run("stolen", func(t *testing.T) { stolen(s.in(t), release) })
-	t.Run("network", func(t *testing.T) { network(s.in(t), release) })
+	t.Run("network", func(t *testing.T) { network(s.in(t)) })
 	t.Run("taint", func(t *testing.T) { tainted(t, release) })
 	t.Run("upgrade", func(t *testing.T) { upgrade(s.in(t), release) })
 	t.Run("uninstall", func(t *testing.T) { uninstall(s.in(t), release) })

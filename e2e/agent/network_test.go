@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"daypass.dev/e2e/kube"
-	"daypass.dev/e2e/kube/kubetest"
 )
 
 // beside is an address of node1 like the agent's, on the same link, but without
@@ -20,7 +19,7 @@ const beside = "169.254.170.24"
 // address: by a route on purpose, and by ARP; and a pod of node2 while node2
 // has lost the address. The agent's health port, which listens on all addresses
 // of the node, tells whether packets come through.
-func network(s *stage, release *kubetest.Release) {
+func network(s *stage) {
 	s.node("ip", "address", "add", beside+"/32", "dev", "lo")
 	s.t.Cleanup(func() { _, _ = s.tryNode("ip", "address", "del", beside+"/32", "dev", "lo") })
 	other := s.otherMachine()
@@ -47,7 +46,6 @@ func network(s *stage, release *kubetest.Release) {
 			}
 		})
 	}
-	s.t.Run("a pod of a node that has lost it", func(t *testing.T) { s.in(t).lost(release) })
 }
 
 func fetch(address string) []string {
@@ -64,54 +62,6 @@ spec:
   terminationGracePeriodSeconds: 1
   containers: [{name: shell, image: IMAGE, args: [-c, sleep 3600]}]
 `
-
-// lostManifest is a pod that takes the address from node2 again and again, and
-// one that asks for it.
-const lostManifest = `
-apiVersion: v1
-kind: Pod
-metadata: {name: takes}
-spec:
-  hostNetwork: true
-  nodeName: node2
-  terminationGracePeriodSeconds: 1
-  containers:
-  - {name: shell, image: IMAGE, args: [-c, "while true; do busybox ip link del daypass0 2>/dev/null; busybox ip addr del 169.254.170.23/32 dev lo 2>/dev/null; sleep 0.2; done"], securityContext: {privileged: true}}
----
-apiVersion: v1
-kind: Pod
-metadata: {name: asks}
-spec:
-  nodeName: node2
-  terminationGracePeriodSeconds: 1
-  containers: [{name: shell, image: IMAGE, args: [-c, sleep 3600]}]
-`
-
-// lost: node2 sends the request on to node1, whose filter drops it.
-func (s *stage) lost(release *kubetest.Release) {
-	s.Apply(strings.ReplaceAll(lostManifest, "IMAGE", kube.BusyboxImage))
-	s.Wait("pod/asks", "Ready", time.Minute)
-	s.Wait("pod/takes", "Ready", time.Minute)
-	ask := func(address string) (string, error) {
-		return s.Exec("asks", "shell", "busybox", "timeout", "2", "wget", "-q", "-O", "-", "http://"+address+"/healthz")
-	}
-	reached := false
-	s.Eventually(30*time.Second, "the address beside, from node2", func() error {
-		out, err := ask(beside + ":9912")
-		reached = strings.Contains(out, "ok")
-		return err
-	})
-	if !reached {
-		s.t.Fatal("nothing is shown")
-	}
-	for range 10 {
-		if out, err := ask("169.254.170.23:9912"); err == nil {
-			s.t.Fatalf("node1's agent answers a pod of node2: %q", out)
-		}
-	}
-	s.Kubectl("delete", "pod", "takes", "--now")
-	s.Eventually(time.Minute, "the address on node2 again", func() error { _, err := ask("169.254.170.23:9912"); return err })
-}
 
 // node runs a command in node1's network.
 func (s *stage) node(args ...string) {
