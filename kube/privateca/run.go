@@ -8,6 +8,7 @@
 package privateca
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -87,7 +88,7 @@ func (s *Server) Run(ctx context.Context, config *rest.Config) error {
 		// A Secret is read when an issuer names it, and not watched: so no right
 		// to list Secrets is needed.
 		Client: client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}}}},
-		Metrics: server.Options{BindAddress: orNone(s.Listen), ExtraHandlers: map[string]http.Handler{
+		Metrics: server.Options{BindAddress: cmp.Or(s.Listen, "0"), ExtraHandlers: map[string]http.Handler{
 			"/healthz": http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), "/readyz": ready,
 		}},
 		LeaderElection: true, LeaderElectionID: "daypass-issuer", LeaderElectionNamespace: s.Namespace,
@@ -154,11 +155,4 @@ func (r *readiness) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	if err := r.check(ctx); err != nil {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 	}
-}
-
-func orNone(listen string) string {
-	if listen == "" {
-		return "0"
-	}
-	return listen
 }

@@ -1,6 +1,7 @@
 package signer
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -97,7 +98,7 @@ func (s *Signer) Run(ctx context.Context, config *rest.Config) error {
 	ready := &readiness{}
 	m, err := manager.New(config, manager.Options{
 		Scheme: scheme, Logger: logr.FromSlogHandler(log.Handler()), Cache: s.watches(served, metrics),
-		Metrics: server.Options{BindAddress: orNone(s.Listen), ExtraHandlers: map[string]http.Handler{
+		Metrics: server.Options{BindAddress: cmp.Or(s.Listen, "0"), ExtraHandlers: map[string]http.Handler{
 			"/healthz": http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), "/readyz": ready,
 		}},
 		LeaderElection: true, LeaderElectionID: "daypass-signer", LeaderElectionNamespace: s.Root.Namespace,
@@ -114,7 +115,7 @@ func (s *Signer) Run(ctx context.Context, config *rest.Config) error {
 	}
 	r := &replica{
 		cached: m.GetCache(), live: m.GetAPIReader(), writer: m.GetClient(), metrics: metrics, log: log,
-		authority: &authority{cluster: s.Cluster, life: orElse(s.LeafLife, 24*time.Hour), refresh: s.RefreshAfter},
+		authority: &authority{cluster: s.Cluster, life: cmp.Or(s.LeafLife, 24*time.Hour), refresh: s.RefreshAfter},
 	}
 	ready.check = func(ctx context.Context) error {
 		if !m.GetCache().WaitForCacheSync(ctx) {
@@ -234,18 +235,4 @@ func (r *readiness) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	if err := r.check(ctx); err != nil {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 	}
-}
-
-func orNone(listen string) string {
-	if listen == "" {
-		return "0"
-	}
-	return listen
-}
-
-func orElse(d, otherwise time.Duration) time.Duration {
-	if d == 0 {
-		return otherwise
-	}
-	return d
 }
