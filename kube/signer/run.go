@@ -149,7 +149,7 @@ func (s *Signer) Run(ctx context.Context, config *rest.Config) error {
 		if _, secret := c.of.(*corev1.Secret); c.name == "pods" && served.pods.Empty() || secret && s.Outside != nil {
 			continue
 		}
-		err := builder.ControllerManagedBy(m).Named(c.name).Watches(c.of, scattered{}).WithOptions(controller.Options{
+		err := builder.ControllerManagedBy(m).Named(c.name).Watches(c.of, turns{elected: m.Elected()}).WithOptions(controller.Options{
 			MaxConcurrentReconciles: c.workers, NeedLeaderElection: &c.elected,
 			RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
 		}).Complete(c.by)
@@ -160,32 +160,48 @@ func (s *Signer) Run(ctx context.Context, config *rest.Config) error {
 	return m.Start(ctx)
 }
 
-// scattered hands on what has come or changed after a moment of each replica's
-// own, so that they seldom answer the same request at the same time.
-type scattered struct{ handler.Funcs }
-
-const scatter = 50 * time.Millisecond
-
-func (scattered) Create(_ context.Context, e event.CreateEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-	hand(q, e.Object)
+// turns hands on what has come or changed: to the elected replica at once, to
+// the others after a while, so that they seldom answer what another is at, and
+// answer when the elected one does not.
+type turns struct {
+	handler.Funcs
+	elected <-chan struct{} // closed once this replica is
 }
 
-func (scattered) Update(_ context.Context, e event.UpdateEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-	hand(q, e.ObjectNew)
+const (
+	patience = 400 * time.Millisecond
+	scatter  = 50 * time.Millisecond // between those that wait
+)
+
+func (t turns) Create(_ context.Context, e event.CreateEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+	t.hand(q, e.Object)
 }
 
-func hand(q workqueue.TypedRateLimitingInterface[reconcile.Request], o client.Object) {
+func (t turns) Update(_ context.Context, e event.UpdateEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+	t.hand(q, e.ObjectNew)
+}
+
+func (t turns) hand(q workqueue.TypedRateLimitingInterface[reconcile.Request], o client.Object) {
+	which := reconcile.Request{NamespacedName: client.ObjectKeyFromObject(o)}
+	answered := false
 	switch r := o.(type) {
 	case *certs.PodCertificateRequest:
-		if podAnswered(r) {
-			return
-		}
+		answered = podAnswered(r)
 	case *certs.CertificateSigningRequest:
-		if agentAnswered(r) {
-			return
-		}
+		answered = agentAnswered(r)
+	default: // the root's Secret is read by all
+		q.Add(which)
+		return
 	}
-	q.AddAfter(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(o)}, rand.N(scatter))
+	if answered {
+		return
+	}
+	select {
+	case <-t.elected:
+		q.Add(which)
+	default:
+		q.AddAfter(which, patience+rand.N(scatter))
+	}
 }
 
 // watches keeps of the cluster what the answers need.
