@@ -36,39 +36,57 @@ type Step struct {
 
 var exitComment = regexp.MustCompile(`\s# exit (\d+)$`)
 
-// Parse reads a page of Markdown. A page without a single command is an error,
-// for it would prove nothing.
-func Parse(name, text string) (*Page, error) {
-	p := &Page{Name: name}
-	commands := 0
-	var fence, kind, file string
-	var body []string
-	start := 0
+// A Block is a fenced block of a page.
+type Block struct {
+	Line int    // of its opening fence, counted from 1
+	Kind string // the first word of its info string, as console
+	File string // the value of file= in its info string
+	Body []string
+}
+
+// Blocks returns the fenced blocks of a page of Markdown, in order.
+func Blocks(name, text string) (blocks []Block, err error) {
+	fence, open := "", Block{}
 	for i, line := range strings.Split(text, "\n") {
 		trimmed := strings.TrimSpace(line)
 		switch {
 		case fence == "" && strings.HasPrefix(trimmed, "```"):
 			fence = trimmed[:len(trimmed)-len(strings.TrimLeft(trimmed, "`"))]
-			kind, file = infoString(strings.TrimPrefix(trimmed, fence))
-			body, start = nil, i+1
+			open = Block{Line: i + 1}
+			open.Kind, open.File = infoString(strings.TrimPrefix(trimmed, fence))
 		case fence != "" && trimmed == fence:
-			if file != "" {
-				p.Steps = append(p.Steps, Step{Line: start, File: file, Content: strings.Join(body, "\n") + "\n"})
-			} else if kind == "console" {
-				steps, err := console(body, start+1)
-				if err != nil {
-					return nil, fmt.Errorf("%s:%w", name, err)
-				}
-				commands += len(steps)
-				p.Steps = append(p.Steps, steps...)
-			}
-			fence = ""
+			blocks, fence = append(blocks, open), ""
 		case fence != "":
-			body = append(body, line)
+			open.Body = append(open.Body, line)
 		}
 	}
 	if fence != "" {
-		return nil, fmt.Errorf("%s:%d: fenced block is not closed", name, start)
+		return nil, fmt.Errorf("%s:%d: fenced block is not closed", name, open.Line)
+	}
+	return blocks, nil
+}
+
+// Parse reads a page of Markdown. A page without a single command is an error,
+// for it would prove nothing.
+func Parse(name, text string) (*Page, error) {
+	blocks, err := Blocks(name, text)
+	if err != nil {
+		return nil, err
+	}
+	p := &Page{Name: name}
+	commands := 0
+	for _, b := range blocks {
+		switch {
+		case b.File != "":
+			p.Steps = append(p.Steps, Step{Line: b.Line, File: b.File, Content: strings.Join(b.Body, "\n") + "\n"})
+		case b.Kind == "console":
+			steps, err := console(b.Body, b.Line+1)
+			if err != nil {
+				return nil, fmt.Errorf("%s:%w", name, err)
+			}
+			commands += len(steps)
+			p.Steps = append(p.Steps, steps...)
+		}
 	}
 	if commands == 0 {
 		return nil, fmt.Errorf("%s: no command in any console block", name)
