@@ -2,6 +2,7 @@ package agent
 
 import (
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -10,6 +11,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -136,6 +138,45 @@ func TestPort80IsTaken(t *testing.T) {
 	next.end()
 	if p.Ready() == nil {
 		t.Error("ready after the end")
+	}
+}
+
+// One pod that holds as many connections as it can get leaves the others theirs.
+func TestAPodThatHoldsConnections(t *testing.T) {
+	alone(t)
+	p := &Program{Link: &Link{}, Handler: http.NotFoundHandler()}
+	p.keepUp()
+	t.Cleanup(p.end)
+	if err := p.Ready(); err != nil {
+		t.Fatal(err)
+	}
+	dial := func(from string) net.Conn {
+		t.Helper()
+		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+		c, err := d.Dial("tcp", netip.AddrPortFrom(serviceV4, 80).String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		return c
+	}
+	answered := func(c net.Conn) bool {
+		_ = c.SetDeadline(time.Now().Add(30 * time.Second))
+		_, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: 169.254.170.23\r\n\r\n")
+		n, readErr := c.Read(make([]byte, 1))
+		return err == nil && readErr == nil && n == 1
+	}
+	for i := range mostOfOne {
+		dial("127.0.0.2")
+		if i == mostOfOne/2 && !answered(dial("127.0.0.3")) {
+			t.Error("another pod is not answered")
+		}
+	}
+	if answered(dial("127.0.0.2")) {
+		t.Errorf("a pod is given more than %d connections", mostOfOne)
+	}
+	if !answered(dial("127.0.0.3")) {
+		t.Error("another pod is not answered once one has all that it can have")
 	}
 }
 

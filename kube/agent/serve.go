@@ -32,6 +32,14 @@ type Program struct {
 // look is how often the addresses and the packet filter are looked after.
 const look = 10 * time.Second
 
+// Connections that each address holds at a time: so many that a node's pods all
+// together do not need more, and so many of one pod, or of all those on the
+// node's own network, that no pod takes the others' place.
+const (
+	mostConnections = 2048
+	mostOfOne       = 256
+)
+
 // Run serves until ctx ends, and then ends what is under way. It fails for
 // nothing: what is in its way Ready tells, and it tries again.
 func (p *Program) Run(ctx context.Context) {
@@ -98,7 +106,7 @@ func (p *Program) listen(a netip.Addr) error {
 	s := deliver.Server(p.Handler, p.Log)
 	p.servers[a] = s
 	go func() {
-		err := s.Serve(l)
+		err := s.Serve(deliver.Bounded(l, mostConnections, mostOfOne))
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		if p.servers[a] == s && !errors.Is(err, http.ErrServerClosed) {
