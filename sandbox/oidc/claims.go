@@ -49,6 +49,15 @@ func (t *Token) Identity(now time.Time) (*Identity, error) {
 	return id, nil
 }
 
+// ID tells the token from others of its issuer: jti or, without one, iat.
+func (t *Token) ID() string {
+	var id string
+	if isText(t.claims["jti"], &id) && id != "" {
+		return short(id)
+	}
+	return short(string(t.claims["iat"]))
+}
+
 // CheckAudience refuses a token for somebody else than the provider's clients.
 func (id *Identity) CheckAudience(clients []string) error {
 	if slices.Contains(clients, id.Audience) {

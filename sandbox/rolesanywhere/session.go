@@ -17,7 +17,7 @@ func createSession(c *world.Call, w http.ResponseWriter, r *http.Request, body [
 	if f != nil {
 		return f.inSession()
 	}
-	c.Decision.Caller = who.leaf.Subject.String()
+	c.Decision.Caller, c.Decision.Proof = who.leaf.Subject.String(), hexSerial(who.leaf.SerialNumber)
 	asked, f := parseParameters(r, body)
 	if f != nil {
 		return f.inSession()

@@ -64,7 +64,7 @@ func TestSession(t *testing.T) {
 	if session.AnchorARN != anchorARN || session.SourceIdentity != "CN=alice" || session.Name != "2a" {
 		t.Errorf("session %+v", session)
 	}
-	if d.Caller != "CN=alice" || d.Issued != set.Credentials.AccessKeyID || len(d.Checks) != 3 {
+	if d.Caller != "CN=alice" || d.Proof != "2a" || d.Issued != set.Credentials.AccessKeyID || len(d.Checks) != 3 {
 		t.Errorf("decision %+v", d)
 	}
 }

@@ -182,7 +182,7 @@ func (s *Service) identify(c *world.Call, ctx context.Context, token *oidc.Token
 		return nil, err
 	}
 	id.Provider = from.name
-	c.Decision.Caller = caller(id)
+	c.Decision.Caller, c.Decision.Proof = caller(id), token.ID()
 	if from.account == "" {
 		return id, nil // the trust policy alone says for whom
 	}

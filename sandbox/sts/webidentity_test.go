@@ -282,10 +282,14 @@ func TestWebIdentityDecision(t *testing.T) {
 	if d := s.s.Last(t, "AssumeRoleWithWebIdentity"); d.NotAWS[0] != "issuer "+issuerURL+" from the world's own keys" {
 		t.Errorf("recorded %+v", d)
 	}
+	if iat := fmt.Sprint(s.claims["iat"]); d.Proof != iat {
+		t.Errorf("a token of %s without jti is shown as %q", iat, d.Proof)
+	}
+	s.claim("jti", "0f9c")
 	s.claim("sub", strings.Repeat("x", 5000))
 	s.allowed()
-	if d := s.s.Last(t, "AssumeRoleWithWebIdentity"); len(d.Caller) > 512 {
-		t.Errorf("a name of %d characters", len(d.Caller))
+	if d := s.s.Last(t, "AssumeRoleWithWebIdentity"); len(d.Caller) > 512 || d.Proof != "0f9c" {
+		t.Errorf("%q, with a name of %d characters", d.Proof, len(d.Caller))
 	}
 }
 

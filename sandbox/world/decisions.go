@@ -63,6 +63,9 @@ type Decision struct {
 	Region    string    `json:"region,omitempty"`
 	Caller    string    `json:"caller,omitempty"` // ARN, or certificate subject
 	AccessKey string    `json:"accessKeyId,omitempty"`
+	// Proof tells what the caller has shown from others of its kind: a
+	// certificate's serial number, a token's jti or, without one, its iat.
+	Proof string `json:"proof,omitempty"`
 	// SessionName, SourceIdentity and Tags are those of the caller's session, or
 	// of the session that is asked for.
 	SessionName    string            `json:"sessionName,omitempty"`
