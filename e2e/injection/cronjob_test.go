@@ -1,6 +1,7 @@
 package injection
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -31,10 +32,10 @@ func cronJobs(t *testing.T, _ *kubetest.Release, n *kubetest.Namespace) {
 	n.Kubectl("create", "job", "now", "--from=cronjob/often")
 	n.Wait("job/now", "Complete", 2*time.Minute)
 	n.Eventually(3*time.Minute, "the next minute's Job", func() error {
-		_, err := n.Try("wait", "--for=condition=Complete", "--timeout=10s", "job", "--all")
-		if out, _ := n.Try("get", "jobs", "--output=name"); err == nil && strings.Count(out, "often-") == 0 {
-			_, err = n.Try("get", "job", "often-to-come")
+		if out, err := n.Try("get", "jobs", "--output=name"); err != nil || !strings.Contains(out, "often-") {
+			return fmt.Errorf("the Jobs are %q: %v", out, err)
 		}
+		_, err := n.Try("wait", "--for=condition=Complete", "--timeout=10s", "job", "--all")
 		return err
 	})
 	if out := n.Kubectl("get", "pods", "--selector=app=often", `--output=jsonpath={range .items[*]}{.status.phase} {.metadata.annotations.daypass\.dev/injected}{"\n"}{end}`); strings.Count(out, "Succeeded cluster-token\n") < 2 {
