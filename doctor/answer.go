@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -75,11 +76,23 @@ func hearsay() []heard {
 	}
 }
 
-// Recognise lists the reasons that a text of AWS, an SDK or a kubelet may stand
-// for, by the catalogue's messages and what users report. Only the longest text
-// that fits counts; of one text, all reasons.
+// named is how daypass's own programs name a reason in what they say.
+var named = regexp.MustCompile(`[\[(]([a-z0-9]+(?:-[a-z0-9]+)+)[\])]`)
+
+// Recognise lists the reasons that a text of AWS, an SDK, a kubelet or daypass
+// itself may stand for, by the slugs in it, else by the catalogue's messages and
+// what users report. Of those only the longest text that fits counts; of one
+// text, all reasons.
 func Recognise(text string) []string {
 	best, length := []string(nil), 0
+	for _, m := range named.FindAllStringSubmatch(text, -1) {
+		if _, ok := reason.Lookup(m[1]); ok && !slices.Contains(best, m[1]) {
+			best = append(best, m[1])
+		}
+	}
+	if best != nil {
+		return best
+	}
 	consider := func(pattern string, slugs ...string) {
 		pattern = strings.TrimSuffix(pattern, ".")
 		n := len(strings.NewReplacer("%s", "", "*", "").Replace(pattern))

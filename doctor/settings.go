@@ -56,7 +56,7 @@ func (d *diagnosis) settings() {
 	if s.SessionName != "" && !sessionForm.MatchString(s.SessionName) {
 		d.fail("session-name", fmt.Sprintf("%.80q is asked for", s.SessionName))
 	}
-	d.environment(s.Environment)
+	d.environment(s)
 	d.problems(StepSettings)
 	if len(d.Checks) == 0 || d.Checks[len(d.Checks)-1].Step != StepSettings {
 		d.pass("they agree with each other")
@@ -67,9 +67,14 @@ var sessionForm = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
 
 // environment looks for variables that make SDKs pass over the credentials that
 // daypass delivers.
-func (d *diagnosis) environment(env map[string]string) {
+func (d *diagnosis) environment(s *Settings) {
+	env := s.Environment
 	if _, ok := env["AWS_ACCESS_KEY_ID"]; ok {
-		d.warn("environment-keys", "AWS_ACCESS_KEY_ID is set")
+		verdict := Warn
+		if s.RoleARN != "" {
+			verdict = Fail // which the workload will not get
+		}
+		d.judge(verdict, "environment-keys", "AWS_ACCESS_KEY_ID is set")
 	}
 	if strings.EqualFold(env["AWS_EC2_METADATA_DISABLED"], "true") && env["AWS_EC2_METADATA_SERVICE_ENDPOINT"] != "" {
 		d.fail("environment-imds", "AWS_EC2_METADATA_DISABLED is true, and AWS_EC2_METADATA_SERVICE_ENDPOINT names an endpoint")

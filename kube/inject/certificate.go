@@ -33,10 +33,12 @@ type Issuer struct {
 	Life  time.Duration // 0: 24 hours
 }
 
+// CertificateVolume is the name of the volume with a sidecar's certificate.
+const CertificateVolume = "daypass-certificate"
+
 const (
-	certificateVolume = "daypass-certificate"
-	certificateDir    = "/var/run/secrets/daypass.dev/certificate"
-	csiDriver         = "csi.cert-manager.io"
+	certificateDir = "/var/run/secrets/daypass.dev/certificate"
+	csiDriver      = "csi.cert-manager.io"
 )
 
 // A certificate is a volume with the files that daypass reads.
@@ -47,7 +49,7 @@ type certificate struct {
 }
 
 func (c Certificates) volume(cluster identity.Cluster, id identity.Identity) (certificate, error) {
-	v := corev1.Volume{Name: certificateVolume}
+	v := corev1.Volume{Name: CertificateVolume}
 	switch {
 	case c.Signer != "":
 		v.Projected = &corev1.ProjectedVolumeSource{Sources: []corev1.VolumeProjection{{

@@ -19,7 +19,7 @@ func TestThePageNamesAll(t *testing.T) {
 	}
 	page := string(text)
 	names := append(identity.Rules()[1:], Label, Injected, eksOptOut, gtokenOptOut,
-		tokenVolume, agentVolume, certificateVolume, googleVolume, googleFirst, googleRefresh, sidecarName,
+		tokenVolume, agentVolume, CertificateVolume, googleVolume, googleFirst, googleRefresh, sidecarName,
 		tokenAudience, agentAudience, googleAudience, string(ClusterToken), string(Agent), string(Sidecar), string(GoogleToken))
 	for _, a := range []string{"audience", "token-expiration", "sts-regional-endpoints", "skip-containers"} {
 		names = append(names, "daypass.dev/"+a)

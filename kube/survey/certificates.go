@@ -2,12 +2,16 @@ package survey
 
 import (
 	"context"
+	"crypto/x509"
 	"time"
 
 	certificatesv1beta1 "k8s.io/api/certificates/v1beta1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"daypass.dev/doctor"
+	"daypass.dev/kube/inject"
 	"daypass.dev/pki"
 )
 
@@ -57,6 +61,42 @@ func (p *patient) requests(ctx context.Context) {
 	if err != nil {
 		return
 	}
-	p.evidence.Certificate = &pki.Evidence{Leaf: certs[0], Intermediates: certs[1:]}
+	p.shown(certs)
 	p.say(doctor.Pass, "", "%s issued its certificate, until %s", latest.Spec.SignerName, certs[0].NotAfter.UTC().Format(time.RFC3339))
+}
+
+// shown is what AWS is shown.
+func (p *patient) shown(certs []*x509.Certificate) {
+	p.evidence.Certificate, p.evidence.Names = &pki.Evidence{Leaf: certs[0], Intermediates: certs[1:]}, nil
+}
+
+// secret looks at the certificate in a Secret that injection has given the pod;
+// of the key beside it nothing is read.
+func (p *patient) secret(ctx context.Context) {
+	name := ""
+	for _, v := range p.pod.Spec.Volumes {
+		if v.Name == inject.CertificateVolume && v.Secret != nil {
+			name = v.Secret.SecretName
+		}
+	}
+	if name == "" {
+		return
+	}
+	var s corev1.Secret
+	err := p.objects.Get(ctx, client.ObjectKey{Namespace: p.pod.Namespace, Name: name}, &s)
+	switch {
+	case apierrors.IsNotFound(err):
+		p.say(doctor.Fail, "proof-missing", "there is no Secret %s, which is to hold its certificate", name)
+		return
+	case err != nil:
+		p.say(doctor.Unknown, "", "its certificate in Secret %s was not seen: %s", name, short(err))
+		return
+	}
+	certs, err := pki.ParseCertificates(s.Data[corev1.TLSCertKey])
+	if err != nil || len(certs) == 0 {
+		p.say(doctor.Fail, "proof-form", "%s in Secret %s holds no certificate", corev1.TLSCertKey, name)
+		return
+	}
+	p.shown(certs)
+	p.say(doctor.Pass, "", "its certificate is in Secret %s, until %s", name, certs[0].NotAfter.UTC().Format(time.RFC3339))
 }

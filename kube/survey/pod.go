@@ -53,11 +53,11 @@ func (c *Cluster) Pod(ctx context.Context, namespace, name string) (*doctor.Evid
 	}
 	in := c.installation(ctx)
 	p.evidence.Pod = &doctor.Pod{Namespace: namespace, Name: name}
-	p.webhook(in)
-	p.identity(ctx, in)
+	p.identity(ctx, in, p.webhook(in))
 	p.containers()
 	p.events(ctx)
 	p.requests(ctx)
+	p.secret(ctx)
 	p.environment()
 	p.logs(ctx)
 	return &p.evidence, nil
@@ -68,21 +68,28 @@ func (p *patient) say(v doctor.Verdict, slug, format string, args ...any) {
 	p.evidence.Pod.Checks = append(p.evidence.Pod.Checks, doctor.Check{Verdict: v, Reason: slug, Detail: fmt.Sprintf(format, args...), Mend: row.Mend})
 }
 
-func (p *patient) webhook(in installation) {
+// webhook returns what is wrong with it, which counts once a pod lacks what it
+// would have given.
+func (p *patient) webhook(in installation) *identity.Refusal {
 	switch d := in.webhook; {
 	case in.unseen != "":
 		p.say(doctor.Unknown, "", "the webhook and its settings were not seen: %s", in.unseen)
 	case d == nil:
-		p.say(doctor.Warn, "webhook-absent", "there is no Deployment of daypass's webhook")
+		return &identity.Refusal{Slug: "webhook-absent", Detail: "there is no Deployment of daypass's webhook"}
 	case d.Status.ReadyReplicas == 0:
-		p.say(doctor.Warn, "webhook-down", "%s/%s has no ready replica", d.Namespace, d.Name)
+		return &identity.Refusal{Slug: "webhook-down", Detail: d.Namespace + "/" + d.Name + " has no ready replica"}
 	default:
 		p.say(doctor.Pass, "", "%d replicas of the webhook are ready", d.Status.ReadyReplicas)
 	}
+	return nil
 }
 
 // identity says who the pod is to AWS, and whether it was given the means.
-func (p *patient) identity(ctx context.Context, in installation) {
+func (p *patient) identity(ctx context.Context, in installation, webhook *identity.Refusal) {
+	given := p.pod.Annotations[inject.Injected]
+	if webhook != nil && given != "" { // it has what it needs; others may not get it
+		p.say(doctor.Warn, webhook.Slug, "%s", webhook.Detail)
+	}
 	account := &corev1.ServiceAccount{}
 	err := p.objects.Get(ctx, client.ObjectKey{Namespace: p.pod.Namespace, Name: p.pod.Spec.ServiceAccountName}, account)
 	switch {
@@ -97,8 +104,11 @@ func (p *patient) identity(ctx context.Context, in installation) {
 	if err := p.objects.List(ctx, &associations); err != nil {
 		p.say(doctor.Unknown, "", "PodIdentityAssociations were not seen: %s", short(err))
 	}
-	if in.webhook == nil {
-		return // without its settings nothing can be resolved
+	if in.webhook == nil { // without its settings nothing can be resolved
+		if webhook != nil && given == "" && isMeant(p.pod, account, associations.Items) {
+			p.say(doctor.Fail, webhook.Slug, "%s, and ServiceAccount %s is to have a role", webhook.Detail, account.Name)
+		}
+		return
 	}
 	id, findings, err := identity.Resolve(p.pod, account, associations.Items, in.settings.Cluster)
 	if refused := refusal(err); refused != nil {
@@ -109,17 +119,26 @@ func (p *patient) identity(ctx context.Context, in installation) {
 		p.say(doctor.Fail, "identity-none", "neither an association nor an annotation of ServiceAccount %s gives it a role", account.Name)
 		return
 	}
-	p.say(doctor.Pass, "", "%s by method %s, from %s", id.Role(), id.Method, given(findings))
-	if missed := inject.Missed(p.pod, account, associations.Items, in.settings); missed != nil {
+	p.say(doctor.Pass, "", "%s by method %s, from %s", id.Role(), id.Method, spoke(findings))
+	switch missed := inject.Missed(p.pod, account, associations.Items, in.settings); {
+	case missed != nil && missed.Slug == "injection-missed" && webhook != nil:
+		p.say(doctor.Fail, webhook.Slug, "%s, and %s", webhook.Detail, missed.Detail)
+	case missed != nil:
 		p.say(doctor.Fail, missed.Slug, "%s", missed.Detail)
-	} else {
-		p.say(doctor.Pass, "", "it was given what it needs: %s", p.pod.Annotations[inject.Injected])
+	default:
+		p.say(doctor.Pass, "", "it was given what it needs: %s", given)
 	}
 	p.asked(ctx, id, in.settings)
 }
 
-// given names the rule that spoke.
-func given(findings []identity.Finding) string {
+// isMeant tells whether anything gives the pod a role, right or wrong.
+func isMeant(pod *corev1.Pod, account *corev1.ServiceAccount, associations []v1alpha1.PodIdentityAssociation) bool {
+	id, _, err := identity.Resolve(pod, account, associations, identity.Cluster{})
+	return err != nil || id.Role() != ""
+}
+
+// spoke names the rule that spoke.
+func spoke(findings []identity.Finding) string {
 	for _, f := range findings {
 		if f.Role != "" && f.Association != "" {
 			return "association " + f.Association
@@ -137,8 +156,11 @@ func (p *patient) asked(ctx context.Context, id identity.Identity, s inject.Sett
 	switch id.Method {
 	case v1alpha1.RolesAnywhere:
 		e.Settings.TrustAnchorARN, e.Settings.ProfileARN = id.RolesAnywhere.TrustAnchorARN, id.RolesAnywhere.ProfileARN
-		if names, err := s.Cluster.Names(id.Namespace, id.ServiceAccount); err == nil {
+		names, err := s.Cluster.Names(id.Namespace, id.ServiceAccount)
+		if err == nil {
 			e.Names = withNames(names)
+		} else if refused := refusal(err); refused != nil && p.pod.Annotations[inject.Injected] == string(inject.Agent) {
+			p.say(doctor.Fail, refused.Slug, "%s", refused.Detail) // what the agent would ask the signer for
 		}
 	case v1alpha1.WebIdentity:
 		audience := id.Token.Audience
