@@ -59,6 +59,7 @@ type nodeProgram struct {
 	tokens  *vend.Tokens
 	vendor  *vend.Vendor
 	metrics *agent.Metrics
+	lastOK  *agent.LastOK
 	log     *slog.Logger
 }
 
@@ -83,6 +84,7 @@ func runNode(ctx context.Context, f *nodeFlags, stderr io.Writer) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	go func() { stop(n.dir.run(ctx)) }()
+	go n.lastOK.Run(ctx)
 	go func() {
 		if err := n.serveSecrets(ctx, events); err != nil {
 			stop(err)
@@ -136,6 +138,7 @@ func newNodeProgram(f *nodeFlags, stderr io.Writer) (*nodeProgram, error) {
 		return nil, err
 	}
 	n := &nodeProgram{flags: f, config: config, dir: dir, metrics: agent.NewMetrics(), log: l}
+	n.lastOK = &agent.LastOK{From: dir.watched, To: dir.live, Log: l}
 	n.tokens = &vend.Tokens{Fetch: fetch, Node: f.node, Log: l}
 	upstream, err := f.upstream(l)
 	if err != nil {
@@ -144,10 +147,18 @@ func newNodeProgram(f *nodeFlags, stderr io.Writer) (*nodeProgram, error) {
 	upstream.Certificates = &vend.Certificates{Sign: agent.Sign(dir.live)}
 	n.vendor = &vend.Vendor{
 		Cluster: cluster, Node: f.node, Directory: dir, Upstream: *upstream, Addresses: f.addresses(),
-		Rate: float64(f.rate), KeepDir: f.keepDir, Observe: n.metrics.Observe, Log: l,
+		Rate: float64(f.rate), KeepDir: f.keepDir, Observe: n.observe, Log: l,
 	}
 	n.metrics.Watch(n.vendor)
 	return n, nil
+}
+
+// observe tells metrics and associations of a call to AWS.
+func (n *nodeProgram) observe(id identity.Identity, err error, took time.Duration) {
+	n.metrics.Observe(id, err, took)
+	if err == nil {
+		n.lastOK.Note(id.Association)
+	}
 }
 
 // housekeeping takes the node's taint once the agent is ready, and forgets pods

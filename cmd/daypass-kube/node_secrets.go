@@ -72,9 +72,10 @@ func (n *nodeProgram) serveSecrets(ctx context.Context, told *events) error {
 	// Tokens for STS are shown as they are, whatever the cluster's own method.
 	web := &vend.Vendor{
 		Cluster: n.vendor.Cluster, Node: f.node, Directory: n.dir, Upstream: *upstream,
-		Rate: n.vendor.Rate, Observe: n.metrics.Observe, Log: n.log,
+		Rate: n.vendor.Rate, Observe: n.observe, Log: n.log,
 	}
 	web.Cluster.Method = v1alpha1.WebIdentity
+	n.metrics.Watch(web)
 	defer web.Close()
 	provider := &kubesecrets.Provider{
 		Tokens: n.tokens, Identity: n.vendor, Web: web, Cluster: n.vendor.Cluster.Name, Region: f.own.Region, Log: n.log,

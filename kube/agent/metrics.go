@@ -2,7 +2,10 @@ package agent
 
 import (
 	"errors"
+	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -12,16 +15,20 @@ import (
 
 	"daypass.dev"
 	"daypass.dev/kube/api/v1alpha1"
+	"daypass.dev/kube/identity"
 	"daypass.dev/kube/vend"
 )
 
-// Metrics count what an agent does. Labels are ours, never a caller's.
+// Metrics count what an agent does. Labels are ours or names that Kubernetes
+// knows, never what a caller wrote.
 type Metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.HistogramVec
 	upstream *prometheus.HistogramVec
+	up       *prometheus.GaugeVec
 
 	mu       sync.Mutex
+	vendors  []*vend.Vendor
 	troubles map[v1alpha1.Method]error // of the latest call, if it had no answer
 }
 
@@ -37,17 +44,21 @@ func NewMetrics() *Metrics {
 			Name: "daypass_agent_upstream_seconds", Help: "Time of calls to AWS, by method and result: ok, refused, throttled or failed.",
 			Buckets: []float64{.01, .03, .1, .3, 1, 3, 10, 30},
 		}, []string{"method", "result"}),
+		up: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "daypass_agent_upstream_up", Help: "1 if AWS answered the latest call by this method, 0 if nobody did, or it asked for another try.",
+		}, []string{"method"}),
 		troubles: map[v1alpha1.Method]error{},
 	}
-	m.registry.MustRegister(m.requests, m.upstream)
+	m.registry.MustRegister(m.requests, m.upstream, m.up, held{m})
 	return m
 }
 
 // Watch adds what can be seen of a vendor at any moment.
-func (m *Metrics) Watch(v *vend.Vendor) { m.registry.MustRegister(&held{vendor: v}) }
-
-// Registry is where others of the same process add theirs.
-func (m *Metrics) Registry() prometheus.Registerer { return m.registry }
+func (m *Metrics) Watch(v *vend.Vendor) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.vendors = append(m.vendors, v)
+}
 
 // Handler answers Prometheus.
 func (m *Metrics) Handler() http.Handler {
@@ -55,17 +66,19 @@ func (m *Metrics) Handler() http.Handler {
 }
 
 // Observe is a vend.Vendor's.
-func (m *Metrics) Observe(method v1alpha1.Method, err error, took time.Duration) {
-	outcome := result(err)
+func (m *Metrics) Observe(id identity.Identity, err error, took time.Duration) {
+	method, outcome, up := id.Method, result(err), 0.0
 	m.upstream.WithLabelValues(string(method), outcome).Observe(took.Seconds())
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch outcome {
 	case "ok", "refused": // it was AWS who answered
 		delete(m.troubles, method)
+		up = 1
 	default:
 		m.troubles[method] = err
 	}
+	m.up.WithLabelValues(string(method)).Set(up)
 }
 
 // Upstream is nil unless the latest call by some method got no answer from AWS,
@@ -74,8 +87,8 @@ func (m *Metrics) Upstream() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var all []error
-	for method, err := range m.troubles {
-		all = append(all, errors.New("method "+string(method)+": "+err.Error()))
+	for _, method := range slices.Sorted(maps.Keys(m.troubles)) {
+		all = append(all, fmt.Errorf("method %s: %w", method, m.troubles[method]))
 	}
 	return errors.Join(all...)
 }
@@ -115,51 +128,54 @@ func (s *statused) WriteHeader(status int) {
 	s.ResponseWriter.WriteHeader(status)
 }
 
-// held tells of the credentials that a vendor holds.
-type held struct{ vendor *vend.Vendor }
+// held tells of the credentials that the vendors hold.
+type held struct{ of *Metrics }
 
 var ( // never changed
 	heldCount = prometheus.NewDesc("daypass_agent_credentials", "Credentials that are kept fresh, by method.", []string{"method"}, nil)
 	heldDead  = prometheus.NewDesc("daypass_agent_credentials_expired", "Those of them that are not there, or have expired.", []string{"method"}, nil)
-	heldLeast = prometheus.NewDesc("daypass_agent_credentials_seconds_to_expiry", "Life left in those that have least of it and are not expired.", []string{"method"}, nil)
+	heldLeft  = prometheus.NewDesc("daypass_agent_credentials_seconds_to_expiry",
+		"Life left in the credentials of this node's pods of a ServiceAccount, of those that have the least; 0 if they are not there, or have expired.",
+		[]string{"namespace", "service_account", "method"}, nil)
 )
 
 // Describe implements prometheus.Collector.
-func (h *held) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{heldCount, heldDead, heldLeast} {
+func (h held) Describe(to chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{heldCount, heldDead, heldLeft} {
 		to <- d
 	}
 }
 
 // Collect implements prometheus.Collector.
-func (h *held) Collect(to chan<- prometheus.Metric) {
-	type sum struct {
-		all, dead int
-		least     time.Duration
+func (h held) Collect(to chan<- prometheus.Metric) {
+	type account struct {
+		namespace, name string
+		method          v1alpha1.Method
 	}
-	sums := map[v1alpha1.Method]*sum{}
-	for _, s := range h.vendor.Statuses() {
-		of := sums[s.Method]
-		if of == nil {
-			of = &sum{}
-			sums[s.Method] = of
-		}
-		of.all++
-		switch {
-		case s.Remaining <= 0:
-			of.dead++
-		case of.least == 0 || s.Remaining < of.least:
-			of.least = s.Remaining
+	all, dead, left := map[v1alpha1.Method]int{}, map[v1alpha1.Method]int{}, map[account]time.Duration{}
+	h.of.mu.Lock()
+	vendors := h.of.vendors
+	h.of.mu.Unlock()
+	for _, v := range vendors {
+		for _, s := range v.Statuses() {
+			all[s.Identity.Method]++
+			if s.Remaining <= 0 {
+				dead[s.Identity.Method]++
+			}
+			of := account{s.Identity.Namespace, s.Identity.ServiceAccount, s.Identity.Method}
+			if least, ok := left[of]; !ok || s.Remaining < least {
+				left[of] = max(s.Remaining, 0)
+			}
 		}
 	}
-	for method, of := range sums {
-		gauge := func(d *prometheus.Desc, v float64) {
-			to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, string(method))
-		}
-		gauge(heldCount, float64(of.all))
-		gauge(heldDead, float64(of.dead))
-		if of.least > 0 {
-			gauge(heldLeast, of.least.Seconds())
-		}
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	for method, n := range all {
+		gauge(heldCount, float64(n), string(method))
+		gauge(heldDead, float64(dead[method]), string(method))
+	}
+	for of, life := range left {
+		gauge(heldLeft, life.Seconds(), of.namespace, of.name, string(of.method))
 	}
 }

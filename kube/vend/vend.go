@@ -24,6 +24,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -73,9 +74,9 @@ type Vendor struct {
 	Rate float64
 	// KeepDir is refresh.Group's Dir.
 	KeepDir string
-	// Observe is told of each call to AWS: the method, nil or what went wrong, and
-	// how long it took. Nil: nobody is.
-	Observe func(method v1alpha1.Method, err error, took time.Duration)
+	// Observe is told of each call to AWS: for whom, nil or what went wrong, and
+	// how long it took. It must return at once. Nil: nobody is.
+	Observe func(id identity.Identity, err error, took time.Duration)
 	Log     *slog.Logger
 
 	mu     sync.Mutex
@@ -87,10 +88,9 @@ type Vendor struct {
 
 // A share is what callers with one key have in common.
 type share struct {
-	method  v1alpha1.Method
-	bearer  bearer
-	source  *refresh.Source
-	account string // NAMESPACE/SERVICEACCOUNT
+	id     atomic.Pointer[identity.Identity] // of the latest caller: what gives the role may change
+	bearer bearer
+	source *refresh.Source
 }
 
 // A user is a pod that has asked.
@@ -150,18 +150,20 @@ func (v *Vendor) share(c Caller, id identity.Identity) (*share, error) {
 	defer v.mu.Unlock()
 	s := v.shares[key]
 	if s == nil {
-		s = &share{method: id.Method, account: id.Namespace + "/" + id.ServiceAccount}
+		s = &share{}
 		call, changed, err := v.call(c, id, &s.bearer)
 		if err != nil {
 			return nil, err
 		}
-		from := observed{method: id.Method, source: call, tell: v.Observe}
+		from := observed{id: &s.id, source: call, tell: v.Observe}
+		s.id.Store(&id) // before a call is made
 		s.source = v.group(id.Method).Source(key, func() (daypass.Source, func() bool) { return from, changed })
 		if v.shares == nil {
 			v.shares, v.pods = map[string]*share{}, map[types.UID]user{}
 		}
 		v.shares[key] = s
 	}
+	s.id.Store(&id)
 	if s.bearer.show(c.Token) {
 		s.source.Retry() // it may have waited for that
 	}
@@ -239,8 +241,7 @@ func (v *Vendor) Forget(ctx context.Context) {
 // A Status is how the credentials of some pods of one ServiceAccount fare.
 type Status struct {
 	refresh.Status
-	Method  v1alpha1.Method
-	Account string // NAMESPACE/SERVICEACCOUNT
+	Identity identity.Identity
 }
 
 // Statuses tell how all credentials fare.
@@ -249,7 +250,7 @@ func (v *Vendor) Statuses() []Status {
 	defer v.mu.Unlock()
 	all := make([]Status, 0, len(v.shares))
 	for _, s := range v.shares {
-		all = append(all, Status{s.source.Status(), s.method, s.account})
+		all = append(all, Status{s.source.Status(), *s.id.Load()})
 	}
 	return all
 }
@@ -268,9 +269,9 @@ func (v *Vendor) Close() error {
 
 // observed tells of each call; where the pod's token is missing there was none.
 type observed struct {
-	method v1alpha1.Method
+	id     *atomic.Pointer[identity.Identity]
 	source daypass.Source
-	tell   func(v1alpha1.Method, error, time.Duration)
+	tell   func(identity.Identity, error, time.Duration)
 }
 
 // Credentials implements daypass.Source.
@@ -278,7 +279,7 @@ func (o observed) Credentials(ctx context.Context) (daypass.Credentials, error) 
 	begin := time.Now()
 	got, err := o.source.Credentials(ctx)
 	if o.tell != nil && !errors.Is(err, errNoToken) {
-		o.tell(o.method, err, time.Since(begin))
+		o.tell(*o.id.Load(), err, time.Since(begin))
 	}
 	return got, err
 }
