@@ -75,6 +75,11 @@ func (p page) generated() bool {
 	return p.path == "docs/cli.md" || p.path == "docs/troubleshooting.md"
 }
 
+// of is the path of the page in English, of which this one is a translation.
+func (p page) of() string {
+	return strings.Replace(strings.Replace(p.path, "docs/zh-CN/", "docs/", 1), ".zh-CN.md", ".md", 1)
+}
+
 var inlineCode = regexp.MustCompile("`([^`]+)`")
 
 // code calls f with everything in the prose that is marked as code.
