@@ -1,13 +1,17 @@
 package secrets
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -209,6 +213,48 @@ func TestRefusals(t *testing.T) {
 		if !slices.Contains(s.told, slug) {
 			t.Errorf("nobody was told of %s: %v", slug, s.told)
 		}
+	}
+}
+
+// AWS that does not answer, at the pod's credentials or at its secret, is told
+// with a code that is final to kubelets before they lose patience.
+func TestGivingUpBeforeTheKubelet(t *testing.T) {
+	for silent, is := range map[string]func(target string) bool{
+		"STS":            func(target string) bool { return target == "" },
+		"GetSecretValue": func(target string) bool { return strings.HasSuffix(target, ".GetSecretValue") },
+	} {
+		t.Run(silent, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t)
+			s.secret("db", "x")
+			s.secret("before", "x")
+			if !is("") { // there are credentials
+				s.mount("web-1", "objects", `- {objectName: before, objectType: secretsmanager}`)
+			}
+			var reached atomic.Bool
+			wait := func(_ http.ResponseWriter, r *http.Request) bool {
+				if !is(r.Header.Get("X-Amz-Target")) {
+					return false
+				}
+				reached.Store(true)
+				<-r.Context().Done()
+				return true
+			}
+			s.before.Store(&wait)
+			text, err := json.Marshal(s.attributes("web-1", "objects", `- {objectName: db, objectType: secretsmanager}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), ahead+2*time.Second)
+			defer cancel()
+			_, err = s.client.Mount(ctx, &driver.MountRequest{Attributes: string(text), Permission: "420", TargetPath: "/x"})
+			if code := status.Code(err); code != codes.Internal && code != codes.PermissionDenied || ctx.Err() != nil {
+				t.Errorf("%v, %v", err, ctx.Err())
+			}
+			if !reached.Load() {
+				t.Error("it was not asked")
+			}
+		})
 	}
 }
 

@@ -58,10 +58,19 @@ func (p *Provider) Version(context.Context, *driver.VersionRequest) (*driver.Ver
 	return &driver.VersionResponse{Version: "v1alpha1", RuntimeName: "daypass", RuntimeVersion: version}, nil
 }
 
+// ahead is how long before the kubelet's patience ends a mount is given up: one
+// that the kubelet gives up leaves the folder, as slugOf says.
+const ahead = 10 * time.Second
+
 // Mount implements the driver's interface: all files of a volume, or an error
 // that says in one line what is missing.
 func (p *Provider) Mount(ctx context.Context, in *driver.MountRequest) (*driver.MountResponse, error) {
 	begin := time.Now()
+	if end, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, end.Add(-ahead))
+		defer cancel()
+	}
 	r, err := parseRequest(in)
 	if err != nil {
 		return nil, p.refused(r, err)
