@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"daypass.dev/e2e/kube/kubetest"
+	"daypass.dev/kube/api/v1alpha1"
 	"daypass.dev/setup"
 )
 
@@ -111,6 +112,8 @@ func stolen(s *stage, release *kubetest.Release) {
 		{"approve", "certificates.k8s.io", "signers", "", "daypass.dev/workload", false},
 		{"sign", "certificates.k8s.io", "signers", "", "daypass.dev/workload", false},
 		{"update", "daypass.dev", "podidentityassociations", "", "x", false},
+		{"patch", "daypass.dev", "podidentityassociations", "", "x", false},
+		{"patch", "daypass.dev", "podidentityassociations/status", "", "x", true}, // of which the policy leaves lastOK, see below
 		{"update", "", "serviceaccounts", "shop", "x", false},
 		{"impersonate", "", "serviceaccounts", "shop", "", false},
 		{"bind", "rbac.authorization.k8s.io", "clusterroles", "", "cluster-admin", false},
@@ -134,6 +137,7 @@ func stolen(s *stage, release *kubetest.Release) {
 		}
 	}
 	nodes(s, release)
+	associations(s, release)
 }
 
 const taint = "daypass.dev/agent-not-ready"
@@ -181,6 +185,7 @@ func (s *stage) as(release *kubetest.Release, bound ...string) client.Client {
 	config.BearerToken = strings.TrimSpace(release.Kubectl(append([]string{"create", "token", "daypass-node", "--duration=10m"}, bound...)...))
 	scheme := runtime.NewScheme()
 	s.must(corev1.AddToScheme(scheme))
+	s.must(v1alpha1.AddToScheme(scheme))
 	to, err := client.New(config, client.Options{Scheme: scheme})
 	s.must(err)
 	return to

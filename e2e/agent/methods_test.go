@@ -42,6 +42,7 @@ func TestAgent(t *testing.T) {
 	t.Run("web-identity", func(t *testing.T) { webIdentity(s.in(t)) })
 	t.Run("roles-anywhere", func(t *testing.T) { rolesAnywhere(s.in(t), release) })
 	t.Run("eks", func(t *testing.T) { eksMethod(s.in(t)) })
+	t.Run("status", func(t *testing.T) { status(s.in(t)) })
 	t.Run("attacks", func(t *testing.T) { attacks(s.in(t)) })
 	t.Run("stolen", func(t *testing.T) { stolen(s.in(t), release) })
 	t.Run("network", func(t *testing.T) { network(s.in(t)) })
