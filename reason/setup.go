@@ -9,8 +9,8 @@ func setup() []Reason {
 			Mend:  "correct it at the line and column that are named; daypassctl setup --help shows a whole one",
 		}, {
 			Slug:  "setup-foreign",
-			Cause: "a role of that name is there that the file did not make; setup changes nothing of others",
-			Mend:  "choose another name in the file, or delete the role",
+			Cause: "a role of that name, or an association of that ServiceAccount, is there that the file did not make; setup changes nothing of others",
+			Mend:  "choose another name in the file, or delete the role or the association",
 		}, {
 			Slug:  "setup-provider",
 			Cause: "the account has an OIDC provider for the issuer that the file did not make, and it lacks the audience",

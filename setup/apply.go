@@ -5,10 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/iam"
-	"github.com/aws/aws-sdk-go-v2/service/rolesanywhere"
 )
 
 // An Outcome is what workloads and the cluster need to know.
@@ -25,7 +21,11 @@ func (c *Client) Apply(ctx context.Context, p *Plan, tell func(Step)) (Outcome, 
 	m := p.made
 	for _, s := range p.Steps {
 		tell(s)
-		if err := s.run(ctx, c, &m); err != nil {
+		err := s.run(ctx, c, &m)
+		if s.Sign == "-" && gone(err) {
+			err = nil
+		}
+		if err != nil {
 			return Outcome{}, fmt.Errorf("%s: %s: %w", s.Thing, s.Action, err)
 		}
 	}
@@ -37,41 +37,6 @@ func (c *Client) Apply(ctx context.Context, p *Plan, tell func(Step)) (Outcome, 
 		out.Roles[name] = p.file.RoleARN(name)
 	}
 	return out, nil
-}
-
-// Destroy is the plan that deletes what the file made, and nothing else.
-func (f *File) Destroy(s *State) *Plan {
-	p := &Plan{file: f, made: made{anchor: unknownAnchor(f)}}
-	if s.profile != nil {
-		id := s.profile.ProfileId
-		p.add(Step{Sign: "-", Thing: "profile " + f.anywhereName(), Action: "rolesanywhere:DeleteProfile", Resource: aws.ToString(s.profile.ProfileArn),
-			run: func(ctx context.Context, c *Client, _ *made) error {
-				_, err := c.ra.DeleteProfile(ctx, &rolesanywhere.DeleteProfileInput{ProfileId: id})
-				return err
-			}})
-	}
-	for _, name := range slices.Sorted(maps.Keys(s.roles)) {
-		if s.roles[name].own {
-			p.deleteRole(name, s.roles[name])
-		}
-	}
-	if s.anchor != nil {
-		id := s.anchor.TrustAnchorId
-		p.add(Step{Sign: "-", Thing: "trust anchor " + f.anywhereName(), Action: "rolesanywhere:DeleteTrustAnchor", Resource: aws.ToString(s.anchor.TrustAnchorArn),
-			run: func(ctx context.Context, c *Client, _ *made) error {
-				_, err := c.ra.DeleteTrustAnchor(ctx, &rolesanywhere.DeleteTrustAnchorInput{TrustAnchorId: id})
-				return err
-			}})
-	}
-	if s.provider != nil && s.provider.own {
-		arn := f.providerARN()
-		p.add(Step{Sign: "-", Thing: "OIDC provider " + f.issuer(), Action: "iam:DeleteOpenIDConnectProvider", Resource: arn,
-			run: func(ctx context.Context, c *Client, _ *made) error {
-				_, err := c.iam.DeleteOpenIDConnectProvider(ctx, &iam.DeleteOpenIDConnectProviderInput{OpenIDConnectProviderArn: aws.String(arn)})
-				return err
-			}})
-	}
-	return p
 }
 
 // Permissions is the least policy, as JSON, with which an operator can carry out
@@ -93,14 +58,11 @@ func (p *Plan) Permissions() ([]byte, error) {
 		}
 	}
 	need("iam:ListRoles", "*")
-	if f.TrustAnchor != nil {
-		need("rolesanywhere:ListTrustAnchors", "*")
-		need("rolesanywhere:ListProfiles", "*")
-		need("rolesanywhere:ListTagsForResource", f.anywhereARN("trust-anchor", "*"), f.anywhereARN("profile", "*"))
-	}
-	if f.issuer() != "" {
-		need("iam:GetOpenIDConnectProvider", f.providerARN())
-	}
+	need("rolesanywhere:ListTrustAnchors", "*")
+	need("rolesanywhere:ListProfiles", "*")
+	need("rolesanywhere:ListTagsForResource", f.anywhereARN("trust-anchor", "*"), f.anywhereARN("profile", "*"))
+	need("iam:ListOpenIDConnectProviders", "*")
+	need("iam:GetOpenIDConnectProvider", ProviderARN(f.partition(), f.Account, "*"))
 	roles := "arn:" + f.partition() + ":iam::" + f.Account + ":role" + f.rolePath() + "*"
 	for _, name := range f.names() {
 		// GetRole by a name that nothing has is decided on a role without path.
@@ -109,7 +71,11 @@ func (p *Plan) Permissions() ([]byte, error) {
 	for _, action := range []string{"iam:GetRole", "iam:ListRolePolicies", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies"} {
 		need(action, roles)
 	}
-	passed := map[string]bool{}
+	if f.inEKS() {
+		need("eks:ListPodIdentityAssociations", f.Cluster.ARN)
+		need("eks:DescribePodIdentityAssociation", f.Cluster.associationsARN())
+	}
+	passed := map[string]map[string]bool{} // service to roles
 	for _, s := range p.Steps {
 		need(s.Action, s.Resource)
 		switch s.Action {
@@ -119,9 +85,14 @@ func (p *Plan) Permissions() ([]byte, error) {
 			need("iam:TagOpenIDConnectProvider", s.Resource)
 		case "rolesanywhere:CreateTrustAnchor", "rolesanywhere:CreateProfile":
 			need("rolesanywhere:TagResource", s.Resource)
+		case "eks:CreatePodIdentityAssociation":
+			need("eks:TagResource", f.Cluster.associationsARN())
 		}
 		for _, arn := range s.passes {
-			passed[arn] = true
+			if passed[s.passesTo] == nil {
+				passed[s.passesTo] = map[string]bool{}
+			}
+			passed[s.passesTo][arn] = true
 		}
 	}
 	doc := struct {
@@ -138,10 +109,10 @@ func (p *Plan) Permissions() ([]byte, error) {
 		resources := slices.Sorted(slices.Values(together[key]))
 		doc.Statement = append(doc.Statement, statement{Effect: "Allow", Action: slices.Sorted(maps.Keys(needs[resources[0]])), Resource: resources})
 	}
-	if len(passed) > 0 {
+	for _, service := range slices.Sorted(maps.Keys(passed)) {
 		doc.Statement = append(doc.Statement, statement{
-			Effect: "Allow", Action: []string{"iam:PassRole"}, Resource: slices.Sorted(maps.Keys(passed)),
-			Condition: map[string]map[string]string{"StringEquals": {"iam:PassedToService": "rolesanywhere.amazonaws.com"}},
+			Effect: "Allow", Action: []string{"iam:PassRole"}, Resource: slices.Sorted(maps.Keys(passed[service])),
+			Condition: map[string]map[string]string{"StringEquals": {"iam:PassedToService": service}},
 		})
 	}
 	return indented(doc)

@@ -103,6 +103,14 @@ func newAccount(t *testing.T) *account {
 	for _, id := range []string{"1", "2"} {
 		w.SetIssuer("https://oidc.example.com/id/"+id, world.Issuer{JWKS: []byte(`{"keys":[]}`)})
 	}
+	own := w.Account("111122223333")
+	// What others made, that is none of the file's business.
+	const foreign = "arn:aws:iam::111122223333:oidc-provider/oidc.example.com/other"
+	own.OIDCProviders[foreign] = &world.OIDCProvider{ARN: foreign, URL: "https://oidc.example.com/other", ClientIDs: []string{"theirs"}}
+	own.Clusters["prod"] = &world.Cluster{
+		Name: "prod", Region: "eu-central-1", ARN: "arn:aws:eks:eu-central-1:111122223333:cluster/prod", Replayed: map[string]string{},
+		Associations: map[string]*world.PodAssociation{"a-theirs": {ID: "a-theirs", Namespace: "theirs", ServiceAccount: "web", RoleARN: "arn:aws:iam::111122223333:role/theirs"}},
+	}
 	inner := sandbox.New(w)
 	a.Sandbox = sandboxtest.StartHandler(t, w, http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 		a.calls++
@@ -191,12 +199,16 @@ func empty(t *testing.T, a *account, f *File) {
 	a.World.RLock()
 	defer a.World.RUnlock()
 	own := a.World.Account("111122223333")
-	providers := 0
+	providers, associations := 1, 1 // those of others
 	if f.issuer() != "" {
-		providers = 1
+		providers++
 	}
-	if len(own.Anchors) != 1 || len(own.Profiles) != 1 || len(own.Roles) != 2 || len(own.OIDCProviders) != providers {
-		t.Errorf("%d trust anchors, %d profiles, %d roles, %d providers", len(own.Anchors), len(own.Profiles), len(own.Roles), len(own.OIDCProviders))
+	if f.inEKS() {
+		associations += 2
+	}
+	if len(own.Anchors) != 1 || len(own.Profiles) != 1 || len(own.Roles) != 2 || len(own.OIDCProviders) != providers || len(own.Clusters["prod"].Associations) != associations {
+		t.Errorf("%d trust anchors, %d profiles, %d roles, %d providers, %d associations",
+			len(own.Anchors), len(own.Profiles), len(own.Roles), len(own.OIDCProviders), len(own.Clusters["prod"].Associations))
 	}
 }
 
@@ -218,7 +230,7 @@ func TestApplyThenNothingIsLeftToDo(t *testing.T) {
 // Interrupted at every call in turn, before or after AWS carried it out, and run
 // again: the same comes of it, nothing twice.
 func TestInterruptedAnywhereItConverges(t *testing.T) {
-	for _, method := range []string{"web-identity", "roles-anywhere"} {
+	for _, method := range methods() {
 		for _, how := range []string{"fail", "cut"} {
 			t.Run(method+"/"+how, func(t *testing.T) {
 				f, _ := fresh(t, method)
@@ -257,7 +269,7 @@ func TestInterruptedAnywhereItConverges(t *testing.T) {
 // With what Permissions prints, and nothing else, it works; without any one of
 // the permissions it does not.
 func TestPermissionsAreWhatIsNeeded(t *testing.T) {
-	for _, method := range []string{"web-identity", "roles-anywhere"} {
+	for _, method := range methods() {
 		t.Run(method, func(t *testing.T) {
 			f, _ := fresh(t, method)
 			text := permissions(t, plan(t, f, newAccount(t).config()))
@@ -278,7 +290,7 @@ func TestPermissionsAreWhatIsNeeded(t *testing.T) {
 					_, err = tryPlan(t.Context(), f, cfg)
 				}
 				// AWS asks for these where a thing is made with tags; the sandbox does not.
-				tags := strings.HasPrefix(less.what, "iam:Tag") || strings.HasPrefix(less.what, "rolesanywhere:TagResource")
+				tags := strings.HasPrefix(less.what, "iam:Tag") || strings.HasPrefix(less.what, "rolesanywhere:TagResource") || strings.HasPrefix(less.what, "eks:TagResource")
 				if err == nil && !tags {
 					t.Errorf("%s is not needed", less.what)
 				}
@@ -334,50 +346,6 @@ func without(t *testing.T, text string) (all []lesser) {
 		all = append(all, lesser{s.Action[0] + " on " + s.Resource[0], string(out)})
 	}
 	return all
-}
-
-func TestDestroyLeavesWhatIsForeign(t *testing.T) {
-	a := newAccount(t)
-	f, path := fresh(t, "web-identity")
-	if err := apply(t.Context(), f, a.config()); err != nil {
-		t.Fatal(err)
-	}
-	// Another file's things, and nobody's, beside them.
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	other := filepath.Join(filepath.Dir(path), "other.yaml")
-	write(t, other, strings.NewReplacer("name: prod\naccount", "name: test\naccount", "  reports:", "  reports2:", "  mailer:", "  mailer2:", "id/1", "id/2").Replace(string(text)))
-	g := reread(t, other)
-	if err := apply(t.Context(), g, a.config()); err != nil {
-		t.Fatal(err)
-	}
-	a.World.Lock()
-	a.World.Account("111122223333").Roles["by-hand"] = &world.Role{
-		Name: "by-hand", Path: f.rolePath(), ARN: f.RoleARN("by-hand"), ID: "AROABYHAND", Trust: a.World.Account("111122223333").Roles["reports"].Trust,
-	}
-	a.World.Unlock()
-	c := NewClient(f, a.config())
-	s, err := c.Read(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := c.Apply(t.Context(), f.Destroy(s), func(Step) {}); err != nil {
-		t.Fatal(err)
-	}
-	if p := plan(t, g, a.config()); len(p.Steps) > 0 {
-		t.Errorf("the other file's things were touched: %+v", p.Steps)
-	}
-	a.World.RLock()
-	own := a.World.Account("111122223333")
-	if own.Roles["by-hand"] == nil || own.Roles["reports"] != nil || len(own.Anchors) != 1 || len(own.Profiles) != 1 || len(own.OIDCProviders) != 1 {
-		t.Errorf("roles %d, trust anchors %d, profiles %d, providers %d are left", len(own.Roles), len(own.Anchors), len(own.Profiles), len(own.OIDCProviders))
-	}
-	a.World.RUnlock()
-	if s, err = c.Read(t.Context()); err != nil || len(f.Destroy(s).Steps) > 0 {
-		t.Errorf("%v, %+v", err, f.Destroy(s).Steps)
-	}
 }
 
 // What somebody changed by hand is found, and changed back.

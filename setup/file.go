@@ -230,12 +230,17 @@ func (f *File) check() error {
 	if err := f.checkCluster(); err != nil {
 		return err
 	}
+	lower := map[string]bool{}
 	for _, name := range f.names() {
+		if lower[strings.ToLower(name)] {
+			return f.wrong("roles."+name, "IAM tells roles apart without regard to case")
+		}
+		lower[strings.ToLower(name)] = true
 		if err := f.checkRole("roles."+name, name, f.Roles[name]); err != nil {
 			return err
 		}
 	}
-	return nil
+	return f.checkAssociations()
 }
 
 func (f *File) names() []string {
@@ -271,6 +276,8 @@ func (f *File) checkCluster() error {
 		return f.wrong("cluster.trustDomain", "method roles-anywhere needs trustDomain, and trustAnchor at the top")
 	case c.Method == "eks" && !clusterForm.MatchString(c.ARN):
 		return f.wrong("cluster.arn", "method eks needs the cluster's ARN")
+	case c.Method == "eks" && !strings.HasPrefix(c.ARN, "arn:"+f.partition()+":eks:"+f.Region+":"+f.Account+":"):
+		return f.wrong("cluster.arn", "the cluster is not of account %s and region %s", f.Account, f.Region)
 	case !slices.Contains([]string{"web-identity", "roles-anywhere", "eks"}, c.Method):
 		return f.wrong("cluster.method", "%q is none of web-identity, roles-anywhere and eks", c.Method)
 	}

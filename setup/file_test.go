@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -31,6 +32,7 @@ func TestMistakesAreNamedAtTheirPlace(t *testing.T) {
 		{"maxSession: 3h", "maxSession: 30m"}:                                "setup.yaml:21:17: roles.reports.maxSession: ",
 		{"maxSession: 3h", "maxSesion: 3h"}:                                  "line 21: field maxSesion not found",
 		{"google: \"112233445566778899000\"", "google: a@b.gserviceaccount"}: "setup.yaml:24:9: roles.mailer.usedBy.0: ",
+		{"\n  mailer:", "\n  Reports:"}:                                      "setup.yaml:15:5: roles.reports: ",
 		{"roles:", "roles: {}\nrest:"}:                                       "field rest not found",
 	} {
 		text := strings.ReplaceAll(fileText, "METHOD", "web-identity")
@@ -112,7 +114,7 @@ func TestRendered(t *testing.T) {
 	if text, err = f.Render("terraform"); err != nil || json.Unmarshal(text, &tf) != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
-	trust, _ := tf.Resource["aws_iam_role"]["reports"]["assume_role_policy"].(string)
+	trust, _ := tf.Resource["aws_iam_role"]["role_reports"]["assume_role_policy"].(string)
 	const reference = "${aws_rolesanywhere_trust_anchor.daypass.arn}"
 	if !strings.Contains(trust, reference) {
 		t.Errorf("%s", trust)
@@ -160,4 +162,57 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Mistakes that only a cluster of EKS has.
+func TestMistakesWithEKS(t *testing.T) {
+	_, path := fresh(t, "eks")
+	for change, want := range map[[2]string]string{
+		{"arn: arn:aws:eks", "arn: eks"}:               "setup.yaml:12:8: cluster.arn: ",
+		{"eu-central-1:1111", "eu-west-1:1111"}:        "setup.yaml:12:8: cluster.arn: ",
+		{":111122223333:cluster", ":44445555:cluster"}: "setup.yaml:12:8: cluster.arn: ",
+		{"shop/mail", "shop/web"}:                      "roles.reports.usedBy: shop/web uses role mailer already",
+	} {
+		text := strings.ReplaceAll(fileText, "METHOD", "eks")
+		if !strings.Contains(text, change[0]) {
+			t.Fatalf("%q is not in the file", change[0])
+		}
+		write(t, path, strings.Replace(text, change[0], change[1], 1))
+		if _, err := Read(path); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", change[1], err, want)
+		}
+	}
+}
+
+// Whatever roles are called, each is its own in every form.
+func TestRenderedNamesAreUnique(t *testing.T) {
+	_, path := fresh(t, "web-identity")
+	text := strings.ReplaceAll(fileText, "METHOD", "web-identity")
+	text = strings.NewReplacer("trustAnchor:\n  certificateFile: ca.pem\n  sessions: 2h\n", "", "      - commonName: backup\n", "").Replace(text)
+	names := []string{"a-b", "a_b", "ab", "a.b", "0", "A+b", "x_", "=x"}
+	for _, name := range names {
+		text += "  \"" + name + "\":\n    usedBy: [{serviceAccount: shop/x}]\n"
+	}
+	write(t, path, text)
+	f := reread(t, path)
+	all := len(names) + 2
+	ids := map[string]*regexp.Regexp{
+		"cloudformation": regexp.MustCompile(`(?m)^    "(Role[A-Za-z0-9]*)": \{\n +"DependsOn`),
+		"terraform":      regexp.MustCompile(`(?m)^      "(role_[a-z0-9A-Z_]+)": \{\n +"assume`),
+		"ack":            regexp.MustCompile(`(?m)^    name: (daypass-prod-[a-z0-9]([a-z0-9-]*[a-z0-9])?)$`),
+		"aws-cli":        regexp.MustCompile(`(?m)create-role --role-name (\S+)`),
+	}
+	for _, form := range Forms() {
+		out, err := f.Render(form)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := map[string]bool{}
+		for _, m := range ids[form].FindAllStringSubmatch(string(out), -1) {
+			seen[m[1]] = true
+		}
+		if len(seen) != all {
+			t.Errorf("%s has %d of %d roles: %v", form, len(seen), all, seen)
+		}
+	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 
@@ -28,8 +27,9 @@ type Step struct {
 	Resource string `json:"resource"`
 
 	run func(context.Context, *Client, *made) error
-	// passes is the role that the call hands to Roles Anywhere.
-	passes []string
+	// passes are the roles that the call hands to the service passesTo.
+	passes   []string
+	passesTo string
 }
 
 // made are the ARNs that steps before have found out.
@@ -61,15 +61,10 @@ func (f *File) Plan(s *State, prune bool) (*Plan, error) {
 		}
 	}
 	p.profile(s)
-	for _, name := range slices.Sorted(maps.Keys(s.roles)) {
-		if r := s.roles[name]; f.Roles[name] == nil && r.own {
-			if prune {
-				p.deleteRole(name, r)
-			} else {
-				p.Left = append(p.Left, "role "+name)
-			}
-		}
+	if err := p.associate(s); err != nil {
+		return nil, err
 	}
+	p.leave(s, prune)
 	return p, nil
 }
 
@@ -81,24 +76,25 @@ func (p *Plan) provider(s *State) error {
 		return nil
 	}
 	audience, arn, thing := f.Cluster.audience(), f.providerARN(), "OIDC provider "+f.issuer()
+	have, there := s.providers[arn]
 	switch {
-	case s.provider == nil:
+	case !there:
 		p.add(Step{Sign: "+", Thing: thing, Detail: "client id " + audience, Action: "iam:CreateOpenIDConnectProvider", Resource: arn,
 			run: func(ctx context.Context, c *Client, _ *made) error {
 				_, err := c.iam.CreateOpenIDConnectProvider(ctx, &iam.CreateOpenIDConnectProviderInput{
 					Url: aws.String(f.issuer()), ClientIDList: []string{audience}, Tags: f.iamTags(),
 				})
-				if there(err) {
-					now := &State{} // the SDK asked again after an answer that was lost
-					if readErr := c.readProvider(ctx, now); readErr == nil && now.provider != nil && now.provider.own {
+				if exists(err) {
+					now, readErr := c.readProvider(ctx, arn) // the SDK asked again after an answer that was lost
+					if readErr == nil && now.own {
 						return nil
 					}
 				}
 				return err
 			}})
-	case !slices.Contains(s.provider.clientIDs, audience) && !s.provider.own:
+	case !slices.Contains(have.clientIDs, audience) && !have.own:
 		return refusef("setup-provider", "%s is not of %s and does not know the client id %s", arn, f.path, audience)
-	case !slices.Contains(s.provider.clientIDs, audience):
+	case !slices.Contains(have.clientIDs, audience):
 		p.add(Step{Sign: "~", Thing: thing, Detail: "+ client id " + audience, Action: "iam:AddClientIDToOpenIDConnectProvider", Resource: arn,
 			run: func(ctx context.Context, c *Client, _ *made) error {
 				_, err := c.iam.AddClientIDToOpenIDConnectProvider(ctx, &iam.AddClientIDToOpenIDConnectProviderInput{
@@ -192,7 +188,7 @@ func (p *Plan) profile(s *State) {
 	}
 	thing, life := "profile "+f.anywhereName(), seconds(f.TrustAnchor.Sessions)
 	if s.profile == nil {
-		p.add(Step{Sign: "+", Thing: thing, Detail: "roles " + strings.Join(f.anchored(), ", "), Action: "rolesanywhere:CreateProfile", Resource: f.anywhereARN("profile", "*"), passes: arns,
+		p.add(Step{Sign: "+", Thing: thing, Detail: "roles " + strings.Join(f.anchored(), ", "), Action: "rolesanywhere:CreateProfile", Resource: f.anywhereARN("profile", "*"), passes: arns, passesTo: anywhereService,
 			run: func(ctx context.Context, c *Client, m *made) error {
 				got, err := c.ra.CreateProfile(ctx, &rolesanywhere.CreateProfileInput{
 					Name: aws.String(f.anywhereName()), Enabled: aws.Bool(true), RoleArns: arns, DurationSeconds: aws.Int32(life),
@@ -209,7 +205,7 @@ func (p *Plan) profile(s *State) {
 	id := s.profile.ProfileId
 	have := slices.Sorted(slices.Values(s.profile.RoleArns))
 	if !slices.Equal(have, slices.Sorted(slices.Values(arns))) || aws.ToInt32(s.profile.DurationSeconds) != life || !aws.ToBool(s.profile.AcceptRoleSessionName) {
-		p.add(Step{Sign: "~", Thing: thing, Detail: "roles " + strings.Join(f.anchored(), ", "), Action: "rolesanywhere:UpdateProfile", Resource: p.made.profile, passes: arns,
+		p.add(Step{Sign: "~", Thing: thing, Detail: "roles " + strings.Join(f.anchored(), ", "), Action: "rolesanywhere:UpdateProfile", Resource: p.made.profile, passes: arns, passesTo: anywhereService,
 			run: func(ctx context.Context, c *Client, _ *made) error {
 				_, err := c.ra.UpdateProfile(ctx, &rolesanywhere.UpdateProfileInput{
 					ProfileId: id, RoleArns: arns, DurationSeconds: aws.Int32(life), AcceptRoleSessionName: aws.Bool(true),

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -29,16 +30,44 @@ func (f *File) Render(form string) ([]byte, error) {
 
 // A drawn role is one with its documents.
 type drawn struct {
-	name, id, trust, policy string
+	name, trust, policy string
 	*Role
 }
 
-var plainID = regexp.MustCompile(`[^A-Za-z0-9]`)
+var special = regexp.MustCompile(`[^A-Za-z0-9]+`)
+
+// A namer gives things names of letters and digits, joined by a separator, and
+// no name twice, in whatever case.
+type namer struct {
+	join  string
+	taken map[string]bool
+}
+
+func newNamer(join string) *namer { return &namer{join, map[string]bool{}} }
+
+func (n *namer) name(parts ...string) string {
+	plain := strings.Trim(special.ReplaceAllString(strings.Join(parts, " "), n.join), n.join)
+	one := plain
+	for i := 2; n.taken[strings.ToLower(one)]; i++ {
+		one = plain + n.join + strconv.Itoa(i)
+	}
+	n.taken[strings.ToLower(one)] = true
+	return one
+}
+
+// ids are names of the file's roles.
+func (f *File) ids(n *namer, prefix string) map[string]string {
+	all := map[string]string{}
+	for _, name := range f.names() {
+		all[name] = n.name(prefix, name)
+	}
+	return all
+}
 
 // drawn are the roles under the trust anchor that is not yet made.
 func (f *File) drawn() (all []drawn, err error) {
 	for _, name := range f.names() {
-		d := drawn{name: name, Role: f.Roles[name], id: plainID.ReplaceAllString(name, "")}
+		d := drawn{name: name, Role: f.Roles[name]}
 		if d.trust, err = f.trust(name, unknownAnchor(f)); err != nil {
 			return nil, err
 		}
@@ -110,6 +139,11 @@ func (f *File) shell() (string, error) {
 		say(`echo "trust anchor  $anchor"`)
 		say(`echo "profile       $profile"`)
 	}
+	for _, a := range f.associations() {
+		namespace, account, _ := strings.Cut(a.account, "/")
+		say("aws eks create-pod-identity-association --cluster-name %s --namespace %s --service-account %s --role-arn %s --tags %s=%s >/dev/null",
+			f.Cluster.eksName(), namespace, account, f.RoleARN(a.role), OwnTag, f.Name)
+	}
 	for _, r := range roles {
 		say("echo 'role          %s'", f.RoleARN(r.name))
 	}
@@ -125,6 +159,7 @@ func (f *File) cloudFormation() (string, error) {
 	type object = map[string]any
 	tags := []object{{"Key": OwnTag, "Value": f.Name}}
 	resources, outputs := object{}, object{}
+	ids := f.ids(newNamer(""), "Role")
 	if f.issuer() != "" {
 		resources["Provider"] = object{"Type": "AWS::IAM::OIDCProvider", "Properties": object{
 			"Url": f.issuer(), "ClientIdList": []string{f.Cluster.audience()}, "Tags": tags,
@@ -159,19 +194,26 @@ func (f *File) cloudFormation() (string, error) {
 		if f.issuer() != "" {
 			resource["DependsOn"] = []string{"Provider"}
 		}
-		resources["Role"+r.id] = resource
-		outputs["Role"+r.id+"Arn"] = object{"Value": object{"Fn::GetAtt": []string{"Role" + r.id, "Arn"}}}
+		resources[ids[r.name]] = resource
+		outputs[ids[r.name]+"Arn"] = object{"Value": object{"Fn::GetAtt": []string{ids[r.name], "Arn"}}}
 	}
 	if names := f.anchored(); len(names) > 0 {
 		var arns []object
 		for _, name := range names {
-			arns = append(arns, object{"Fn::GetAtt": []string{"Role" + plainID.ReplaceAllString(name, ""), "Arn"}})
+			arns = append(arns, object{"Fn::GetAtt": []string{ids[name], "Arn"}})
 		}
 		resources["Profile"] = object{"Type": "AWS::RolesAnywhere::Profile", "Properties": object{
 			"Name": f.anywhereName(), "Enabled": true, "AcceptRoleSessionName": true, "DurationSeconds": seconds(f.TrustAnchor.Sessions),
 			"RoleArns": arns, "Tags": tags,
 		}}
 		outputs["ProfileArn"] = object{"Value": object{"Fn::GetAtt": []string{"Profile", "ProfileArn"}}}
+	}
+	for i, a := range f.associations() {
+		namespace, account, _ := strings.Cut(a.account, "/")
+		resources[fmt.Sprintf("Association%d", i+1)] = object{"Type": "AWS::EKS::PodIdentityAssociation", "Properties": object{
+			"ClusterName": f.Cluster.eksName(), "Namespace": namespace, "ServiceAccount": account,
+			"RoleArn": object{"Fn::GetAtt": []string{ids[a.role], "Arn"}}, "Tags": tags,
+		}}
 	}
 	text, err := indented(object{
 		"AWSTemplateFormatVersion": "2010-09-09", "Description": "daypass setup " + f.Name, "Resources": resources, "Outputs": outputs,

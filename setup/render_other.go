@@ -2,6 +2,7 @@ package setup
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -35,9 +36,10 @@ func (f *File) terraform() (string, error) {
 		outputs["trust_anchor_arn"] = object{"value": "${aws_rolesanywhere_trust_anchor.daypass.arn}"}
 	}
 	var arns []string
-	anchored := strings.Join(f.anchored(), " ") + " "
+	anchored := f.anchored()
+	ids, attachments, accounts := f.ids(newNamer("_"), "role"), newNamer("_"), newNamer("_")
 	for _, r := range roles {
-		id := plainID.ReplaceAllString(r.name, "_")
+		id := ids[r.name]
 		// Policies may hold ${…}, which Terraform would read as its own.
 		trust := strings.ReplaceAll(strings.ReplaceAll(compact(r.trust), "${", "$${"), unknownAnchor(f), "${aws_rolesanywhere_trust_anchor.daypass.arn}")
 		put("aws_iam_role", id, object{
@@ -47,10 +49,9 @@ func (f *File) terraform() (string, error) {
 			put("aws_iam_role_policy", id, object{"name": ownPolicy, "role": "${aws_iam_role." + id + ".id}", "policy": strings.ReplaceAll(compact(r.policy), "${", "$${")})
 		}
 		for _, arn := range r.Policies {
-			name := id + "_" + plainID.ReplaceAllString(arn[strings.LastIndexByte(arn, '/')+1:], "_")
-			put("aws_iam_role_policy_attachment", name, object{"role": "${aws_iam_role." + id + ".name}", "policy_arn": arn})
+			put("aws_iam_role_policy_attachment", attachments.name(id, arn[strings.LastIndexByte(arn, '/')+1:]), object{"role": "${aws_iam_role." + id + ".name}", "policy_arn": arn})
 		}
-		if strings.Contains(anchored, r.name+" ") {
+		if slices.Contains(anchored, r.name) {
 			arns = append(arns, "${aws_iam_role."+id+".arn}")
 		}
 	}
@@ -60,6 +61,13 @@ func (f *File) terraform() (string, error) {
 			"role_arns": arns, "tags": tags,
 		})
 		outputs["profile_arn"] = object{"value": "${aws_rolesanywhere_profile.daypass.arn}"}
+	}
+	for _, a := range f.associations() {
+		namespace, account, _ := strings.Cut(a.account, "/")
+		put("aws_eks_pod_identity_association", accounts.name("sa", a.account), object{
+			"cluster_name": f.Cluster.eksName(), "namespace": namespace, "service_account": account,
+			"role_arn": "${aws_iam_role." + ids[a.role] + ".arn}", "tags": tags,
+		})
 	}
 	doc := object{
 		"terraform": object{"required_providers": object{"aws": object{"source": "hashicorp/aws"}}},
@@ -73,7 +81,8 @@ func (f *File) terraform() (string, error) {
 	return string(text), err
 }
 
-// ack is manifests of the IAM controller of ACK. It has no Roles Anywhere.
+// ack is manifests of ACK's controllers for IAM and EKS. It has none for Roles
+// Anywhere.
 func (f *File) ack() (string, error) {
 	if f.TrustAnchor != nil {
 		return "", refusef("setup-ack", "%s has a trust anchor, and ACK has no controller for Roles Anywhere", f.path)
@@ -85,6 +94,7 @@ func (f *File) ack() (string, error) {
 	type object = map[string]any
 	tags := []object{{"key": OwnTag, "value": f.Name}}
 	const version = "iam.services.k8s.aws/v1alpha1"
+	ids := f.ids(newNamer("-"), "daypass "+f.Name)
 	var docs []object
 	if f.issuer() != "" {
 		docs = append(docs, object{"apiVersion": version, "kind": "OpenIDConnectProvider", "metadata": object{"name": "daypass-" + f.Name},
@@ -98,8 +108,13 @@ func (f *File) ack() (string, error) {
 		if len(r.Policies) > 0 {
 			spec["policies"] = r.Policies
 		}
-		name := strings.ToLower(plainID.ReplaceAllString(r.name, "-"))
-		docs = append(docs, object{"apiVersion": version, "kind": "Role", "metadata": object{"name": "daypass-" + f.Name + "-" + name}, "spec": spec})
+		docs = append(docs, object{"apiVersion": version, "kind": "Role", "metadata": object{"name": strings.ToLower(ids[r.name])}, "spec": spec})
+	}
+	for _, a := range f.associations() {
+		namespace, account, _ := strings.Cut(a.account, "/")
+		docs = append(docs, object{"apiVersion": "eks.services.k8s.aws/v1alpha1", "kind": "PodIdentityAssociation",
+			"metadata": object{"name": "daypass-" + f.Name + "-" + namespace + "." + account},
+			"spec":     object{"clusterName": f.Cluster.eksName(), "namespace": namespace, "serviceAccount": account, "roleARN": f.RoleARN(a.role), "tags": object{OwnTag: f.Name}}})
 	}
 	var b strings.Builder
 	enc := yaml.NewEncoder(&b)

@@ -13,6 +13,9 @@ import (
 // ownPolicy is the name of the inline policy that a role has of its file.
 const ownPolicy = "daypass"
 
+// anywhereService is whom a profile's roles are passed to.
+const anywhereService = "rolesanywhere.amazonaws.com"
+
 func (p *Plan) role(name string, have *role) error {
 	f, want := p.file, p.file.Roles[name]
 	document, err := want.document()
@@ -91,7 +94,7 @@ func (p *Plan) create(name, trust string) {
 				RoleName: aws.String(name), Path: aws.String(f.rolePath()), AssumeRolePolicyDocument: aws.String(text),
 				MaxSessionDuration: aws.Int32(seconds(f.Roles[name].MaxSession)), Tags: f.iamTags(),
 			})
-			if there(err) {
+			if exists(err) {
 				// The SDK asked again after an answer that was lost.
 				if r, readErr := c.readRole(ctx, name); readErr == nil && r != nil && r.own && sameJSON(r.trust, text) {
 					return nil
@@ -118,13 +121,4 @@ func (p *Plan) strip(name string, r *role) {
 				return err
 			}})
 	}
-}
-
-func (p *Plan) deleteRole(name string, r *role) {
-	p.strip(name, r)
-	p.add(Step{Sign: "-", Thing: "role " + name, Action: "iam:DeleteRole", Resource: r.arn,
-		run: func(ctx context.Context, c *Client, _ *made) error {
-			_, err := c.iam.DeleteRole(ctx, &iam.DeleteRoleInput{RoleName: aws.String(name)})
-			return err
-		}})
 }

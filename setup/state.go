@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net"
 	"net/url"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eks"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/rolesanywhere"
@@ -19,6 +21,7 @@ import (
 type Client struct {
 	iam  *iam.Client
 	ra   *rolesanywhere.Client
+	eks  *eks.Client
 	file *File
 }
 
@@ -26,15 +29,18 @@ type Client struct {
 // count.
 func NewClient(f *File, cfg aws.Config) *Client {
 	cfg.Region = f.Region
-	return &Client{iam.NewFromConfig(cfg), rolesanywhere.NewFromConfig(cfg), f}
+	return &Client{iam: iam.NewFromConfig(cfg), ra: rolesanywhere.NewFromConfig(cfg), eks: eks.NewFromConfig(cfg), file: f}
 }
 
 // A State is what AWS has of a file, and what stands in its way.
 type State struct {
-	anchor   *types.TrustAnchorDetail
-	profile  *types.ProfileDetail
-	provider *provider
-	roles    map[string]*role // of the file, and what it made that the file no longer names
+	anchor  *types.TrustAnchorDetail
+	profile *types.ProfileDetail
+	// providers of the account, by their ARNs.
+	providers map[string]provider
+	roles     map[string]*role // of the file, and what it made that the file no longer names
+	// associations of the cluster, by their ServiceAccounts.
+	associations map[string]association
 }
 
 type provider struct {
@@ -53,7 +59,11 @@ type role struct {
 
 func missing(err error) bool { return is(err, "NoSuchEntity", "NoSuchEntityException") }
 
-func there(err error) bool { return is(err, "EntityAlreadyExists", "EntityAlreadyExistsException") }
+// gone tells that what was to be deleted is not there: AWS has done it, and its
+// answer was lost.
+func gone(err error) bool { return missing(err) || is(err, "ResourceNotFoundException") }
+
+func exists(err error) bool { return is(err, "EntityAlreadyExists", "EntityAlreadyExistsException") }
 
 func is(err error, codes ...string) bool {
 	var api smithy.APIError
@@ -67,11 +77,18 @@ func once(o *rolesanywhere.Options) { o.Retryer = aws.NopRetryer{} }
 // Read looks at everything that the file is about, and changes nothing.
 func (c *Client) Read(ctx context.Context) (*State, error) {
 	s := &State{roles: map[string]*role{}}
-	if err := c.readAnywhere(ctx, s); err != nil {
+	err := c.readAnywhere(ctx, s)
+	if absent := (*net.DNSError)(nil); c.file.TrustAnchor == nil && errors.As(err, &absent) && absent.IsNotFound {
+		err = nil // a region without Roles Anywhere
+	}
+	if err != nil {
 		return nil, err
 	}
-	if c.file.issuer() != "" {
-		if err := c.readProvider(ctx, s); err != nil {
+	if err := c.readProviders(ctx, s); err != nil {
+		return nil, err
+	}
+	if c.file.inEKS() {
+		if err := c.readAssociations(ctx, s); err != nil {
 			return nil, err
 		}
 	}
@@ -101,9 +118,6 @@ func (c *Client) Read(ctx context.Context) (*State, error) {
 // readAnywhere finds trust anchor and profile by name and tag: AWS lets several
 // have the same name.
 func (c *Client) readAnywhere(ctx context.Context, s *State) error {
-	if c.file.TrustAnchor == nil {
-		return nil
-	}
 	for pages := rolesanywhere.NewListTrustAnchorsPaginator(c.ra, &rolesanywhere.ListTrustAnchorsInput{}); pages.HasMorePages() && s.anchor == nil; {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -151,16 +165,32 @@ func (c *Client) own(ctx context.Context, arn string) (bool, error) {
 	}), nil
 }
 
-func (c *Client) readProvider(ctx context.Context, s *State) error {
-	got, err := c.iam.GetOpenIDConnectProvider(ctx, &iam.GetOpenIDConnectProviderInput{OpenIDConnectProviderArn: aws.String(c.file.providerARN())})
-	if missing(err) {
-		return nil
-	}
+func (c *Client) readProviders(ctx context.Context, s *State) error {
+	s.providers = map[string]provider{}
+	all, err := c.iam.ListOpenIDConnectProviders(ctx, nil)
 	if err != nil {
 		return err
 	}
-	s.provider = &provider{clientIDs: got.ClientIDList, own: c.ownIAM(got.Tags)}
+	for _, one := range all.OpenIDConnectProviderList {
+		arn := aws.ToString(one.Arn)
+		p, err := c.readProvider(ctx, arn)
+		if missing(err) {
+			continue // deleted meanwhile
+		}
+		if err != nil {
+			return err
+		}
+		s.providers[arn] = p
+	}
 	return nil
+}
+
+func (c *Client) readProvider(ctx context.Context, arn string) (provider, error) {
+	got, err := c.iam.GetOpenIDConnectProvider(ctx, &iam.GetOpenIDConnectProviderInput{OpenIDConnectProviderArn: aws.String(arn)})
+	if err != nil {
+		return provider{}, err
+	}
+	return provider{clientIDs: got.ClientIDList, own: c.ownIAM(got.Tags)}, nil
 }
 
 func (c *Client) ownIAM(tags []iamtypes.Tag) bool {

@@ -117,7 +117,7 @@ func (c Certificate) statement() (trustStatement, error) {
 		return trustStatement{}, fmt.Errorf("neither URI nor common name says which certificate of %s is meant", c.TrustAnchorARN)
 	}
 	return trustStatement{
-		Principal: map[string]string{"Service": "rolesanywhere.amazonaws.com"},
+		Principal: map[string]string{"Service": anywhereService},
 		Action:    []string{"sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"},
 		Condition: map[string]map[string]string{"ArnEquals": {"aws:SourceArn": c.TrustAnchorARN}, "StringEquals": equals},
 	}, literal(equals)
@@ -160,7 +160,7 @@ func (p Pod) statement() (trustStatement, error) {
 		"aws:RequestTag/kubernetes-service-account": p.ServiceAccount,
 	}
 	return trustStatement{
-		Principal: map[string]string{"Service": "pods.eks.amazonaws.com"},
+		Principal: map[string]string{"Service": podService},
 		Action:    []string{"sts:AssumeRole", "sts:TagSession"},
 		Condition: map[string]map[string]string{"ArnEquals": {"aws:SourceArn": p.ClusterARN}, "StringEquals": equals},
 	}, literal(equals)
