@@ -1,123 +1,72 @@
 // Package page shows a sandbox's decisions in a browser, at /_sandbox/: the
 // latest calls, newest first, each as five boxes: proof, session, tags, policies,
-// decision. It is written on the server, without scripts and without anything
-// from elsewhere, and only ever reads.
-//
-// Decisions hold no secrets. Still the page is for who sits at this machine: the
-// Host must be an address or localhost, so that no web page's name can be made
-// to point here, and requests that another site caused are refused.
+// decision; and below /_sandbox/reason/ what a reason means. It only ever reads,
+// and decisions hold no secrets; who may read, internal/page says.
 package page
 
 import (
-	"crypto/sha256"
 	_ "embed"
-	"encoding/base64"
-	"html/template"
-	"net"
 	"net/http"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
+	"daypass.dev/internal/page"
 	"daypass.dev/reason"
 	"daypass.dev/sandbox/world"
 )
 
-var (
-	//go:embed page.html
-	html string
-	//go:embed style.css
-	style string
-)
+//go:embed page.html
+var html string
 
-// Path is where the page is.
-const Path = "/_sandbox/"
+// Path is where the page is, and reasons below it.
+const (
+	Path    = "/_sandbox/"
+	reasons = Path + "reason/"
+)
 
 // Asked tells whether a request is for the page, and not for a service: no host
 // name of AWS's leads to it.
 func Asked(r *http.Request) bool {
-	return (r.URL.Path == Path || r.URL.Path+"/" == Path) && !strings.Contains(hostOf(r), "amazonaws")
-}
-
-func hostOf(r *http.Request) string {
-	if host, _, err := net.SplitHostPort(r.Host); err == nil {
-		return host
-	}
-	return strings.Trim(r.Host, "[]")
+	return (r.URL.Path == Path || r.URL.Path+"/" == Path || strings.HasPrefix(r.URL.Path, reasons)) && !strings.Contains(page.Host(r), "amazonaws")
 }
 
 // Handler serves the page of a world.
 func Handler(w *world.World) http.Handler {
-	t := template.Must(template.New("page").Funcs(template.FuncMap{"style": func() template.CSS { return template.CSS(style) }}).Parse(html))
-	sum := sha256.Sum256([]byte(style))
-	policy := "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+	p, explained := page.New(html, ""), page.Reasons(reasons, Path)
+	decisions := p.Guard(func(out http.ResponseWriter, r *http.Request) {
+		chosen := page.Choose(r, Path, "verdict", "service", "role", "reason")
+		chosen.Follow(out, 2)
+		p.Write(out, view(w.Decisions(), chosen))
+	})
 	return http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
-		h := out.Header()
-		h.Set("Content-Security-Policy", policy)
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Cache-Control", "no-store")
-		if why := refused(r); why != "" {
-			http.Error(out, why, http.StatusForbidden)
+		if strings.HasPrefix(r.URL.Path, reasons) {
+			explained.ServeHTTP(out, r)
 			return
 		}
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			h.Set("Allow", "GET, HEAD")
-			http.Error(out, "the page is only read", http.StatusMethodNotAllowed)
-			return
-		}
-		q := r.URL.Query()
-		if q.Get("live") == "on" {
-			h.Set("Refresh", "2")
-		}
-		h.Set("Content-Type", "text/html; charset=utf-8")
-		_ = t.Execute(out, view(w.Decisions(), q)) // the browser has gone
+		decisions.ServeHTTP(out, r)
 	})
 }
 
-// refused says why a request is not answered; empty if it is.
-func refused(r *http.Request) string {
-	if host := hostOf(r); host != "localhost" && net.ParseIP(host) == nil {
-		return "call the page by an IP address or localhost"
-	}
-	if r.Header.Get("Origin") != "" {
-		return "another site asked for this page"
-	}
-	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "none" && site != "same-origin" {
-		return "another site asked for this page"
-	}
-	return ""
-}
-
-// perPage is how many decisions a page shows.
-const perPage = 50
-
 // A shown page is what the template writes.
 type shown struct {
-	Query            filter
-	Live             bool
-	Calls            []call
-	Total, Fit       int
-	Newer, Older     string // links; empty: there are none
-	Toggle           string // link that turns live on or off
-	Services         []string
-	Reasons, Callers []string
-	Now              string
+	page.Choice
+	page.Part
+	Calls      []call
+	Total, Fit int
+	Services   []string
+	Reasons    []string
+	Now        string
 }
 
-// A filter is what the reader asked for; empty fields take in everything.
-type filter struct{ Verdict, Service, Role, Reason string }
-
-func (f filter) fits(d world.Decision) bool {
+// fits tells whether the reader chose to see a decision.
+func fits(c page.Choice, d world.Decision) bool {
+	verdict, service, slug, role := c.Of("verdict"), c.Of("service"), c.Of("reason"), c.Of("role")
 	switch {
-	case f.Verdict == "allowed" && !d.Allowed, f.Verdict == "refused" && d.Allowed,
-		f.Service != "" && d.Service != f.Service,
-		f.Reason != "" && d.Reason != f.Reason,
-		f.Role != "" && !strings.Contains(strings.ToLower(d.Caller+" "+target(d)), strings.ToLower(f.Role)):
+	case verdict == "allowed" && !d.Allowed, verdict == "refused" && d.Allowed,
+		service != "" && d.Service != service,
+		slug != "" && d.Reason != slug,
+		role != "" && !strings.Contains(strings.ToLower(d.Caller+" "+target(d)), strings.ToLower(role)):
 		return false
 	}
 	return true
@@ -136,61 +85,30 @@ func target(d world.Decision) string {
 type call struct {
 	world.Decision
 	At, Target, Cause string
+	Explained         bool // there is a page about its reason
 	Tags              []tag
 	Deciding          *world.Check // that refused, or the last
 }
 
 type tag struct{ Key, Value string }
 
-func view(all []world.Decision, q url.Values) shown {
+func view(all []world.Decision, chosen page.Choice) shown {
 	slices.Reverse(all)
-	s := shown{
-		Query: filter{q.Get("verdict"), q.Get("service"), q.Get("role"), q.Get("reason")},
-		Live:  q.Get("live") == "on", Total: len(all), Now: time.Now().UTC().Format(time.TimeOnly),
-	}
-	services, reasons := map[string]bool{}, map[string]bool{}
+	s := shown{Choice: chosen, Total: len(all), Now: time.Now().UTC().Format(time.TimeOnly)}
+	services, slugs := map[string]bool{}, map[string]bool{}
 	var fit []world.Decision
 	for _, d := range all {
 		services[d.Service] = true
 		if d.Reason != "" {
-			reasons[d.Reason] = true
+			slugs[d.Reason] = true
 		}
-		if s.Query.fits(d) {
+		if fits(chosen, d) {
 			fit = append(fit, d)
 		}
 	}
-	s.Services, s.Reasons, s.Fit = sorted(services), sorted(reasons), len(fit)
-	page, err := strconv.Atoi(q.Get("page"))
-	if err != nil || page < 0 || page > len(fit)/perPage {
-		page = 0
-	}
-	link := func(set func(url.Values)) string {
-		to := url.Values{}
-		for key, value := range map[string]string{
-			"verdict": s.Query.Verdict, "service": s.Query.Service, "role": s.Query.Role, "reason": s.Query.Reason, "live": q.Get("live"),
-		} {
-			if value != "" {
-				to.Set(key, value)
-			}
-		}
-		set(to)
-		return Path + "?" + to.Encode()
-	}
-	if page > 0 {
-		s.Newer = link(func(v url.Values) { v.Set("page", strconv.Itoa(page-1)) })
-	}
-	end := min(len(fit), (page+1)*perPage)
-	if end < len(fit) {
-		s.Older = link(func(v url.Values) { v.Set("page", strconv.Itoa(page+1)) })
-	}
-	s.Toggle = link(func(v url.Values) {
-		if v.Del("page"); s.Live {
-			v.Del("live")
-		} else {
-			v.Set("live", "on")
-		}
-	})
-	for _, d := range fit[min(len(fit), page*perPage):end] {
+	s.Services, s.Reasons, s.Fit = page.Sorted(services), page.Sorted(slugs), len(fit)
+	s.Part = chosen.Part(len(fit))
+	for _, d := range fit[s.From:s.To] {
 		s.Calls = append(s.Calls, showing(d))
 	}
 	return s
@@ -199,9 +117,9 @@ func view(all []world.Decision, q url.Values) shown {
 func showing(d world.Decision) call {
 	c := call{Decision: d, At: d.Time.UTC().Format("15:04:05.000"), Target: target(d)}
 	if row, ok := reason.Lookup(d.Reason); ok {
-		c.Cause = row.Cause
+		c.Cause, c.Explained = row.Cause, true
 	}
-	for _, key := range sorted(d.Tags) {
+	for _, key := range page.Sorted(d.Tags) {
 		c.Tags = append(c.Tags, tag{key, d.Tags[key]})
 	}
 	for i := range d.Checks {
@@ -210,13 +128,4 @@ func showing(d world.Decision) call {
 		}
 	}
 	return c
-}
-
-func sorted[V any](m map[string]V) []string {
-	all := make([]string, 0, len(m))
-	for key := range m {
-		all = append(all, key)
-	}
-	slices.Sort(all)
-	return all
 }

@@ -1,12 +1,14 @@
 package page
 
 import (
+	gohtml "html"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
+	"daypass.dev/reason"
 	"daypass.dev/sandbox/world"
 )
 
@@ -61,8 +63,8 @@ func TestForeignRequestsAreRefused(t *testing.T) {
 
 func TestOnlyItsOwnPathIsThePage(t *testing.T) {
 	for url, want := range map[string]bool{
-		"http://127.0.0.1/_sandbox/": true, "http://127.0.0.1/_sandbox": true, "http://127.0.0.1/_sandbox/x": false, "http://127.0.0.1/": false,
-		"https://reports.s3.us-east-1.amazonaws.com/_sandbox/": false, "https://reports.s3.cn-north-1.amazonaws.com.cn/_sandbox/": false,
+		"http://127.0.0.1/_sandbox/": true, "http://127.0.0.1/_sandbox": true, "http://127.0.0.1/_sandbox/x": false, "http://127.0.0.1/_sandbox/reason/policy-condition": true, "http://127.0.0.1/": false,
+		"https://reports.s3.us-east-1.amazonaws.com/_sandbox/": false, "https://reports.s3.us-east-1.amazonaws.com/_sandbox/reason/x": false, "https://reports.s3.cn-north-1.amazonaws.com.cn/_sandbox/": false,
 	} {
 		if got := Asked(httptest.NewRequest(http.MethodGet, url, nil)); got != want {
 			t.Errorf("%s: %v", url, got)
@@ -76,7 +78,7 @@ func TestADecisionIsFiveBoxes(t *testing.T) {
 	body := ask(t, Handler(w), "", nil).Body.String()
 	for _, want := range []string{
 		"<dt>Proof</dt><dd>arn:aws:iam::111122223333:user/ann", "<dt>Session</dt><dd>s<", "<dt>Tags</dt><dd>Team = &lt;script&gt;", "<dt>Policies</dt><dd>sts:AssumeRole",
-		"statement 1 of trust policy, line 3", "<dt>Decision</dt><dd>403 AccessDenied", "<strong>policy-condition</strong>: sts:ExternalId is &#34;green&#34;", "send blue",
+		"statement 1 of trust policy, line 3", "<dt>Decision</dt><dd>403 AccessDenied", ">policy-condition</a>: sts:ExternalId is &#34;green&#34;", "send blue",
 	} {
 		if !strings.Contains(body, want) {
 			t.Errorf("%q is not on the page\n%s", want, body)
@@ -108,6 +110,31 @@ func TestFilters(t *testing.T) {
 	}
 	if w := ask(t, h, "", nil); w.Header().Get("Refresh") != "" || !strings.Contains(w.Header().Get("Content-Security-Policy"), "default-src 'none'") {
 		t.Errorf("%v", w.Header())
+	}
+}
+
+// A call's reason leads to what it means, and to nothing of anybody else's.
+func TestReasonsAreExplained(t *testing.T) {
+	w := world.New()
+	w.Record(refusal())
+	h := Handler(w)
+	body := ask(t, h, "", nil).Body.String()
+	_, rest, ok := strings.Cut(body, `<a href="/_sandbox/reason/policy-condition">`)
+	if !ok || !strings.HasPrefix(rest, "policy-condition</a>") {
+		t.Fatalf("no link on the page\n%s", body)
+	}
+	row, _ := reason.Lookup("policy-condition")
+	got := ask(t, h, "reason/policy-condition", nil)
+	for _, want := range []string{gohtml.EscapeString(row.Cause), gohtml.EscapeString(row.Mend), "daypassctl explain policy-condition", `href="/_sandbox/"`} {
+		if got.Code != http.StatusOK || !strings.Contains(got.Body.String(), want) {
+			t.Errorf("%d lacks %q: %s", got.Code, want, got.Body)
+		}
+	}
+	if got := ask(t, h, "reason/%3Cscript%3E", nil); got.Code != http.StatusNotFound || strings.Contains(got.Body.String(), "script") {
+		t.Errorf("%d %s", got.Code, got.Body)
+	}
+	if got := ask(t, h, "reason/policy-condition", func(r *http.Request) { r.Host = "evil.example" }); got.Code != http.StatusForbidden {
+		t.Errorf("a foreign host: %d", got.Code)
 	}
 }
 
