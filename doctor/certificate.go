@@ -36,18 +36,21 @@ func (d *diagnosis) certificate() {
 		}
 	}
 	findings := pki.Check(e, d.Now)
-	rank := func(f pki.Finding) int {
-		i := slices.Index(certificateOrder[:], f.Rule)
-		if f.Verdict != pki.Fail || i < 0 {
-			i = len(certificateOrder)
-		}
-		return i
-	}
-	slices.SortStableFunc(findings, func(a, b pki.Finding) int { return rank(a) - rank(b) })
+	slices.SortStableFunc(findings, func(a, b pki.Finding) int { return Rank(a) - Rank(b) })
 	for _, f := range findings {
 		c := Check{Verdict: verdictOf(f.Verdict), Reason: f.Rule, Detail: f.On + ": " + f.Detail, Mend: f.Mend}
 		d.add(c)
 	}
+}
+
+// Rank is a finding's place in the order in which AWS seems to look, failures
+// before all else.
+func Rank(f pki.Finding) int {
+	i := slices.Index(certificateOrder[:], f.Rule)
+	if f.Verdict != pki.Fail || i < 0 {
+		i = len(certificateOrder)
+	}
+	return i
 }
 
 func verdictOf(v pki.Verdict) Verdict {

@@ -125,7 +125,7 @@ func (d *diagnosis) trust() {
 			Principal: d.session.principal, Action: action, Resource: d.roleName(),
 			ResourceAccount: partsOf(d.roleARN()).account, Context: d.trustContext(),
 		}, policy.Policies{Resource: &policy.Named{Name: "the trust policy", Document: doc}})
-		d.decided(action, trustReason(got.Reason, action), got)
+		d.decided(action, TrustReason(got.Reason, action), got)
 	}
 }
 
@@ -137,9 +137,9 @@ func (d *diagnosis) roleName() string {
 	return "arn:aws:iam::000000000000:role/the-role"
 }
 
-// trustReason gives the two actions that trust policies often lack reasons of
-// their own.
-func trustReason(slug, action string) string {
+// TrustReason gives the two actions that trust policies often lack reasons of
+// their own: slug is what policy.Evaluate found of action.
+func TrustReason(slug, action string) string {
 	switch {
 	case slug == "policy-action" && action == "sts:TagSession":
 		return "trust-tag-session"

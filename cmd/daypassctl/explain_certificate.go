@@ -7,25 +7,11 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"daypass.dev/doctor"
 	"daypass.dev/pki"
 	"daypass.dev/policy"
 	"daypass.dev/reason"
 )
-
-// certificateOrder is the order in which the sandbox looks at what pki finds
-// wrong, so that both name the same where several things are. AWS's own is not
-// documented.
-func certificateOrder() []string {
-	return []string{
-		"chain-depth", "leaf-key-type", "leaf-key-size",
-		"anchor-bundle", "anchor-bundle-size",
-		"leaf-is-anchor", "leaf-version", "leaf-ca", "leaf-key-usage", "leaf-signature-algorithm",
-		"leaf-subject-empty", "leaf-serial", "leaf-not-yet-valid", "leaf-expired",
-		"chain-issuer-missing", "chain-signature", "ca-version", "ca-basic-constraints", "ca-key-usage",
-		"ca-signature-algorithm", "ca-key-type", "ca-path-length", "ca-not-yet-valid", "ca-expired",
-		"chain-critical-extension", "ca-name-constraints",
-	}
-}
 
 func (x *examination) examineCertificate() {
 	findings := pki.Check(x.evidence, x.now)
@@ -37,7 +23,7 @@ func (x *examination) examineCertificate() {
 			told = append(told, f)
 		}
 	}
-	slices.SortStableFunc(told, func(a, b pki.Finding) int { return rank(a) - rank(b) })
+	slices.SortStableFunc(told, func(a, b pki.Finding) int { return doctor.Rank(a) - doctor.Rank(b) })
 	if counts[pki.Fail] == 0 {
 		x.pass(stepCertificate, "%d rules of Roles Anywhere hold, %d warn", counts[pki.Pass], counts[pki.Warn])
 	}
@@ -48,18 +34,6 @@ func (x *examination) examineCertificate() {
 	if x.anchorFile == "" {
 		x.NotSeen = append(x.NotSeen, "whether the trust anchor vouches for the leaf (--trust-anchor-file)")
 	}
-}
-
-// rank puts failures before warnings, in the order of the sandbox.
-func rank(f pki.Finding) int {
-	order := certificateOrder()
-	if f.Verdict != pki.Fail {
-		return len(order) + 1
-	}
-	if i := slices.Index(order, f.Rule); i >= 0 {
-		return i
-	}
-	return len(order)
 }
 
 // examineProfile holds the request against the profile and settles the

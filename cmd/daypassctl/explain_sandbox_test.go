@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"daypass.dev/doctor"
 	"daypass.dev/pki"
 	"daypass.dev/sandbox/rolesanywhere"
 )
@@ -122,13 +123,21 @@ func TestTheSceneIsSound(t *testing.T) {
 // TestOrderOfCertificateRules: what explain names first of several things is
 // what the sandbox looks at first.
 func TestOrderOfCertificateRules(t *testing.T) {
-	at := -1
-	for _, slug := range certificateOrder() {
-		i := slices.Index(rolesanywhere.Rules(), slug)
-		if i <= at {
+	at, known := -1, 0
+	last := doctor.Rank(pki.Finding{Rule: "none that there is", Verdict: pki.Fail})
+	for _, slug := range rolesanywhere.Rules() {
+		rank := doctor.Rank(pki.Finding{Rule: slug, Verdict: pki.Fail})
+		if rank == last {
+			continue // nothing that a certificate shows
+		}
+		if rank <= at {
 			t.Errorf("%s comes elsewhere in the sandbox", slug)
 		}
-		at = i
+		at = rank
+		known++
+	}
+	if known < 20 {
+		t.Errorf("only %d rules are of certificates", known)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"daypass.dev/doctor"
 	"daypass.dev/pki"
 	"daypass.dev/policy"
 )
@@ -40,7 +41,7 @@ func (x *examination) examineTrust() {
 			Principal: x.caller.principal, Action: action, Resource: x.role.ARN,
 			ResourceAccount: x.account, Context: x.trustContext(),
 		}, policy.Policies{Resource: x.role.trust})
-		d.Reason = trustReason(d.Reason, action)
+		d.Reason = doctor.TrustReason(d.Reason, action)
 		x.decided(stepTrust, explainedDecision{Action: action, Resource: x.role.ARN}, d)
 	}
 	if x.profile == nil || x.role.MaxSession == 0 {
@@ -49,18 +50,6 @@ func (x *examination) examineTrust() {
 	if asked, most := x.profile.duration(), time.Duration(x.role.MaxSession)*time.Second; asked > most {
 		x.fail(stepSession, "duration-over-role", "the profile's sessions live %v, the role allows %v", asked, most)
 	}
-}
-
-// trustReason gives the two actions that are often forgotten in trust policies
-// reasons of their own.
-func trustReason(slug, action string) string {
-	switch {
-	case slug == "policy-action" && action == "sts:TagSession":
-		return "trust-tag-session"
-	case slug == "policy-action" && action == "sts:SetSourceIdentity":
-		return "trust-source-identity"
-	}
-	return slug
 }
 
 // decided keeps what policies said to a request.
