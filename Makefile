@@ -6,9 +6,14 @@ N       ?= 02
 CLUSTERED = $(shell grep -rl '"daypass.dev/e2e/kube/kubetest"' --include=*_test.go e2e | xargs -n1 dirname | sort -u | sed 's|^|./|')
 # Written, and not yet seen to pass: soak runs them.
 UNPROVED = ./e2e/doctor ./e2e/setup
+SUBJECTS = kube $(filter-out kube kube/% $(UNPROVED:./e2e/%=%),$(CLUSTERED:./e2e/%=%))
+# No cluster in them.
+PLAIN    = $(shell grep -L '^$$ kubectl ' README.md docs/sandbox.md docs/walkthroughs/*.md)
+ROOT     = $(filter 0,$(shell id -u))
+LANES   ?= 4
 STATIC   = CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w'
 
-.PHONY: build demo test test-cluster soak bench check images push update walkthrough cluster cluster-down
+.PHONY: build demo test unit soak bench check images push update walkthrough cluster cluster-down
 
 build: ## the programs, static, in bin/
 	$(STATIC) -o bin/daypass ./cmd/daypass
@@ -19,20 +24,23 @@ demo: ## the whole story in seconds, on a local AWS
 	$(STATIC) -o bin/daypassctl ./cmd/daypassctl
 	./bin/daypassctl demo
 
-test: ## everything that needs no long clock
+test: ## everything that needs no long clock, side by side; as root on real clusters too
 	$(GO) run ./e2e/prepare
-	$(GO) test ./...
-	$(GO) run ./e2e/walkthrough all
-	if [ "$$(id -u)" = 0 ]; then $(MAKE) test-cluster; else echo "skipped without root: make test-cluster"; fi
+	$(if $(ROOT),$(GO) run ./e2e/kube/cmd/cluster build)
+	$(if $(ROOT),$(GO) run ./e2e/kube/cmd/addon build,@echo "skipped without root: what needs a cluster")
+	$(MAKE) -k -j$(LANES) --output-sync=target unit \
+		$(if $(ROOT),$(SUBJECTS:%=subject/%) $(patsubst %,page/%,$(filter-out $(PLAIN),$(wildcard docs/walkthroughs/*.md)))) $(PLAIN:%=page/%)
 
-test-cluster: ## what needs a real Kubernetes: a new one for each subject, so that none meets what another left
-	$(GO) run ./e2e/kube/cmd/cluster build
-	$(GO) run ./e2e/kube/cmd/addon build
-	code=0; for p in ./e2e/kube/... $(filter-out ./e2e/kube ./e2e/kube/% $(UNPROVED),$(CLUSTERED)); do \
-		$(GO) run ./e2e/kube/cmd/cluster down; \
-		DAYPASS_CLUSTER=1 $(GO) test -count=1 -p 1 -timeout 30m $$p || code=1; \
-	done; $(GO) run ./e2e/kube/cmd/cluster down; exit $$code
-	$(GO) run ./e2e/walkthrough cluster
+unit:
+	$(GO) test ./...
+
+subject/%: # on a cluster of its own, so that none meets what another left
+	$(GO) run ./e2e/kube/cmd/cluster down --name test-$*
+	DAYPASS_CLUSTER=test-$* $(GO) test -count=1 -p 1 -timeout 30m ./e2e/$*$(if $(filter kube,$*),/...); \
+		code=$$?; $(GO) run ./e2e/kube/cmd/cluster down --name test-$*; exit $$code
+
+page/%:
+	$(GO) run ./e2e/walkthrough $*
 
 cluster: ## a real Kubernetes of two nodes, built from source the first time
 	$(GO) run ./e2e/kube/cmd/cluster up

@@ -110,6 +110,9 @@ func (c *Cluster) running() (started, error) {
 func (c *Cluster) start(ctx context.Context, programs map[string]string) error {
 	ctx, cancel := context.WithTimeout(ctx, 4*time.Minute)
 	defer cancel()
+	if err := canWatch(watches); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
 		return err
 	}

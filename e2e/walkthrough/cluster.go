@@ -35,13 +35,9 @@ type stage struct {
 	runner  *walk.Runner
 }
 
-// clusterName is "walkthrough", so that no other cluster is disturbed; helpers
-// of a name of their own (DAYPASS_CLUSTER) have one beside it.
-func clusterName() string {
-	if n := os.Getenv("DAYPASS_CLUSTER"); n != "" && n != "1" {
-		return "walkthrough-" + n
-	}
-	return "walkthrough"
+// clusterName is of the page, so that pages can be walked beside each other.
+func clusterName(page string) string {
+	return "walkthrough-" + strings.TrimSuffix(filepath.Base(page), ".md")
 }
 
 // setStage starts a cluster anew, with the local AWS behind AWS's host names
@@ -49,11 +45,11 @@ func clusterName() string {
 // on the cluster's network and DNS: kubectl and helm are its administrator's,
 // and AWS's clients are the administrator's of the local AWS. gcloud is a
 // stand-in. The page finds charts/ of this checkout in its folder.
-func setStage(ctx context.Context, text string, runner *walk.Runner) (*stage, error) {
+func setStage(ctx context.Context, page, text string, runner *walk.Runner) (*stage, error) {
 	if runtime.GOOS != "linux" || os.Geteuid() != 0 {
 		return nil, fmt.Errorf("a cluster needs root on Linux: %w", peers.ErrAbsent)
 	}
-	s := &stage{name: clusterName(), runner: runner}
+	s := &stage{name: clusterName(page), runner: runner}
 	if err := s.down(ctx); err != nil {
 		return nil, err
 	}

@@ -134,7 +134,7 @@ func walkPage(ctx context.Context, keep bool, text string, page *walk.Page, runn
 	if !wantsCluster(text) {
 		return runner.Run(ctx, page)
 	}
-	s, err := setStage(ctx, text, runner)
+	s, err := setStage(ctx, page.Name, text, runner)
 	if s != nil && !keep {
 		defer func() { err = errors.Join(err, s.down(context.WithoutCancel(ctx))) }()
 	}
