@@ -55,7 +55,7 @@ func TestEachPinAlone(t *testing.T) {
 	} {
 		t.Run(row.what, func(t *testing.T) {
 			t.Parallel()
-			held := p.leaf(t, row.ca, row.name, row.uris...)
+			held := p.leaf(t, time.Hour, row.ca, row.name, row.uris...)
 			_, err := (&exchange.RolesAnywhere{
 				Key: held, RoleARN: p.role, TrustAnchorARN: row.anchor, ProfileARN: p.profile, Region: "us-east-1", Endpoint: s.URL, Client: s.Client(),
 			}).Credentials(t.Context())
@@ -78,7 +78,7 @@ func TestEachPinAlone(t *testing.T) {
 	}
 	t.Run("another CA at the anchor", func(t *testing.T) {
 		t.Parallel()
-		held := p.leaf(t, other, "web@shop", ownURI)
+		held := p.leaf(t, time.Hour, other, "web@shop", ownURI)
 		_, err := (&exchange.RolesAnywhere{
 			Key: held, RoleARN: p.role, TrustAnchorARN: p.trusted, ProfileARN: p.profile, Region: "us-east-1", Endpoint: s.URL, Client: s.Client(),
 		}).Credentials(t.Context())
@@ -147,8 +147,8 @@ func (p *pinned) decision(t *testing.T, by held) world.Decision {
 	return world.Decision{}
 }
 
-// leaf has a private CA issue a certificate.
-func (p *pinned) leaf(t *testing.T, ca, name string, uris ...string) held {
+// leaf has a private CA issue a certificate that lives this long.
+func (p *pinned) leaf(t *testing.T, life time.Duration, ca, name string, uris ...string) held {
 	t.Helper()
 	must := func(err error) {
 		t.Helper()
@@ -169,7 +169,7 @@ func (p *pinned) leaf(t *testing.T, ca, name string, uris ...string) held {
 	c := acmpca.NewFromConfig(p.s.Config())
 	issued, err := c.IssueCertificate(t.Context(), &acmpca.IssueCertificateInput{
 		CertificateAuthorityArn: &ca, Csr: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}),
-		SigningAlgorithm: pcatypes.SigningAlgorithmSha256withecdsa, Validity: &pcatypes.Validity{Type: pcatypes.ValidityPeriodTypeDays, Value: aws.Int64(1)},
+		SigningAlgorithm: pcatypes.SigningAlgorithmSha256withecdsa, Validity: &pcatypes.Validity{Type: pcatypes.ValidityPeriodTypeAbsolute, Value: aws.Int64(time.Now().Add(life).Unix())},
 	})
 	must(err)
 	get := &acmpca.GetCertificateInput{CertificateAuthorityArn: &ca, CertificateArn: issued.CertificateArn}
