@@ -75,7 +75,7 @@ func agents() []Reason {
 		},
 		{
 			Slug:  "agent-no-signer",
-			Cause: "method roles-anywhere makes the call with a certificate, and this agent has no signer to ask",
+			Cause: "method roles-anywhere makes the call with a certificate, and no signer answers this agent",
 			Mend:  "run the signer (signer.enabled in the chart)",
 		},
 		{

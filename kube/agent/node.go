@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -12,6 +11,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"daypass.dev/kube/identity"
 )
 
 // Taint keeps pods away from a new node until its agent is ready. It is put on
@@ -43,13 +44,17 @@ func Untaint(ctx context.Context, to client.Client, node string) error {
 // signerName and usages are those of the signer's contract with agents.
 const signerName = "daypass.dev/workload"
 
-// signed is how often a request is looked after.
-const signed = 200 * time.Millisecond
+// A request is looked after this often, for so long. Signers answer within a
+// second.
+const (
+	signed   = 200 * time.Millisecond
+	patience = 15 * time.Second
+)
 
 // Sign has the cluster's signer sign a request, PEM PKCS#10: a
 // vend.Certificates' Sign. It takes the rights to create and get
 // certificatesigningrequests, and to speak with a token that is bound to the
-// agent's own pod.
+// agent's own pod. That nobody answers is an *identity.Refusal.
 func Sign(to client.Client) func(ctx context.Context, request []byte) ([]byte, error) {
 	return func(ctx context.Context, request []byte) ([]byte, error) {
 		csr := &certificates.CertificateSigningRequest{
@@ -62,7 +67,7 @@ func Sign(to client.Client) func(ctx context.Context, request []byte) ([]byte, e
 		if err := to.Create(ctx, csr); err != nil {
 			return nil, err
 		}
-		for {
+		for began := time.Now(); ; {
 			if len(csr.Status.Certificate) > 0 {
 				return csr.Status.Certificate, nil
 			}
@@ -71,9 +76,12 @@ func Sign(to client.Client) func(ctx context.Context, request []byte) ([]byte, e
 					return nil, fmt.Errorf("the signer refuses %s: %s", csr.Name, c.Message)
 				}
 			}
+			if time.Since(began) > patience {
+				return nil, &identity.Refusal{Slug: "agent-no-signer", Detail: "nobody has answered the agent's request " + csr.Name + " to " + signerName}
+			}
 			select {
 			case <-ctx.Done():
-				return nil, errors.Join(fmt.Errorf("the signer has not answered %s", csr.Name), context.Cause(ctx))
+				return nil, context.Cause(ctx)
 			case <-time.After(signed):
 			}
 			if err := to.Get(ctx, client.ObjectKeyFromObject(csr), csr); err != nil {
