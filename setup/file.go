@@ -200,7 +200,7 @@ var (
 	regionForm  = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]+$`)
 	roleForm    = regexp.MustCompile(`^[\w+=,.@-]{1,64}$`)
 	saForm      = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`)
-	managedForm = regexp.MustCompile(`^arn:aws[a-z-]*:iam::(aws|[0-9]{12}):policy/\S+$`)
+	managedForm = regexp.MustCompile(`^arn:aws[a-z-]*:iam::(aws|[0-9]{12}):policy/[\w+=,.@/-]+$`)
 	pcaForm     = regexp.MustCompile(`^arn:aws[a-z-]*:acm-pca:[a-z0-9-]+:[0-9]{12}:certificate-authority/[0-9a-f-]+$`)
 	issuerForm  = regexp.MustCompile(`^https://[^/?#\s]+(/[^?#\s]*)?$`)
 )

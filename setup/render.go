@@ -90,7 +90,8 @@ func compact(text string) string {
 	return string(out)
 }
 
-// shell is a script for the AWS CLI and sh.
+// shell is a script for the AWS CLI and sh, which prints values for the Helm
+// chart.
 func (f *File) shell() (string, error) {
 	roles, err := f.drawn()
 	if err != nil {
@@ -136,18 +137,44 @@ func (f *File) shell() (string, error) {
 		}
 		say("profile=$(aws rolesanywhere create-profile --name %s --enabled --accept-role-session-name --duration-seconds %d --tags key=%s,value=%s --role-arns %s --query profile.profileArn --output text)",
 			f.anywhereName(), seconds(f.TrustAnchor.Sessions), OwnTag, f.Name, strings.Join(arns, " "))
-		say(`echo "trust anchor  $anchor"`)
-		say(`echo "profile       $profile"`)
 	}
 	for _, a := range f.associations() {
 		namespace, account, _ := strings.Cut(a.account, "/")
 		say("aws eks create-pod-identity-association --cluster-name %s --namespace %s --service-account %s --role-arn %s --tags %s=%s >/dev/null",
 			f.Cluster.eksName(), namespace, account, f.RoleARN(a.role), OwnTag, f.Name)
 	}
-	for _, r := range roles {
-		say("echo 'role          %s'", f.RoleARN(r.name))
+	values, err := f.told()
+	if err != nil {
+		return "", err
 	}
+	say("printf '%%s' %s", values)
 	return b.String(), nil
+}
+
+// told is a word of the shell: the values for the Helm chart, and as comments
+// what apply prints.
+func (f *File) told() (string, error) {
+	var out Outcome
+	profile := f.anywhereARN("profile", "made")
+	if f.TrustAnchor != nil {
+		out.TrustAnchorARN = unknownAnchor(f)
+	}
+	if len(f.anchored()) > 0 {
+		out.ProfileARN = profile
+	}
+	values, err := f.Values(out)
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	for _, name := range f.names() {
+		b.WriteString("# role " + f.RoleARN(name) + "\n")
+	}
+	for _, line := range f.Annotations() {
+		b.WriteString("# " + line + "\n")
+	}
+	b.Write(values)
+	return strings.NewReplacer(unknownAnchor(f), `'"$anchor"'`, profile, `'"$profile"'`).Replace(quoted(b.String())), nil
 }
 
 // cloudFormation is a template in JSON.
