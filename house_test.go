@@ -47,6 +47,7 @@ var rooms = map[string][]string{
 	"doctor/gather":       {"doctor", "reason", "proof", "pki", "policy", "config", "exchange", "internal/cli"},
 	"setup":               {"policy", "pki", "reason"},
 	"kube/survey":         {"kube/identity", "kube/inject", "kube/api/v1alpha1", "doctor", "pki", "reason"},
+	"kube/page":           {"kube/survey", "internal/page", "reason"},
 	"secrets":             {".", "reason"},
 	"kube/secrets":        {".", "proof", "kube/api/v1alpha1", "kube/vend", "kube/identity", "secrets", "reason"},
 	"kube/api/v1alpha1":   {},

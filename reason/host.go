@@ -93,6 +93,10 @@ func host() []Reason {
 			Cause: "no signer has answered the pod's request for a certificate",
 			Mend:  "see that the signer of that name runs: kubectl get pods -A -l app.kubernetes.io/component=signer",
 		}, {
+			Slug:  "credentials-none",
+			Cause: "the agent of the pod's node was asked, and has no credentials for it that live: AWS does not answer, or refuses them",
+			Mend:  "see in daypassctl status whether AWS answers that agent, and ask daypassctl doctor for the pod",
+		}, {
 			Slug:  "image-pull-credentials",
 			Cause: "the kubelet had no credentials for the image's registry; they are the node's business, before any pod runs",
 			Mend:  "give the kubelet a credential provider for the registry, or the pod imagePullSecrets",

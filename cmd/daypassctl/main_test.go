@@ -19,7 +19,7 @@ import (
 // The scripts run this program itself, and two clients that know nothing of
 // it but what AWS's SDK finds in the environment.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"daypassctl": main, "whoami": whoami, "getrole": getRole})
+	testscript.Main(m, map[string]func(){"daypassctl": main, "kubectl-daypass": main, "kubectl_complete-daypass": main, "whoami": whoami, "getrole": getRole})
 }
 
 // TestScripts runs the manual, testdata/script/*.txtar.

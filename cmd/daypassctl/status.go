@@ -2,12 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
-	"io"
 	"strings"
-	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -63,88 +58,81 @@ func (o *doctorOptions) pod(ctx context.Context, arg string) (*gather.Case, erro
 	return c, nil
 }
 
+type statusOptions struct {
+	clusterOptions
+	output, addr string
+	all, web     bool
+}
+
 func statusCommand() *cobra.Command {
-	o := &clusterOptions{}
-	output := "table"
-	all := false
+	o := &statusOptions{output: "table", addr: "127.0.0.1:0"}
 	c := &cobra.Command{
 		Use:   "status",
 		Short: "who in the cluster can reach what",
 		Long: `Status lists the pods that have an identity in AWS, or should have: by which
-method and rule, which role, until when their certificates last, and why not.
-Below stand daypass's own programs. It reads the cluster as kubectl does, with
-no more rights than its caller has. Under the name kubectl-daypass it is
-kubectl daypass status. The exit code is 3 if a pod lacks what it should have.`,
+method and rule, which role, until when their certificates and credentials last,
+when AWS last gave some for the association, and why not. Below stand daypass's
+own programs, and whether AWS answers the agents of those pods' nodes.
+
+It reads the cluster as kubectl does, with no more rights than its caller has,
+and says what it could not see: pods and serviceaccounts it must be able to list;
+the rest takes list of deployments, daemonsets, events, podcertificaterequests
+and podidentityassociations, and get of pods/proxy in daypass's namespace, by
+which it asks the agents. Of sidecars' credentials it knows nothing.
+
+With --web it is a page for the browser of this machine, at an address that
+nobody else on it knows, until it is ended.
+
+Under the name kubectl-daypass this program is kubectl daypass. The exit code is
+3 if a pod lacks what it should have.`,
 		Example: `  daypassctl status
-  daypassctl status -A -o json | jq '.workloads[] | select(.reason)'`,
+  daypassctl status -A -o json | jq '.workloads[] | select(.reason)'
+  daypassctl status -A --web`,
 		Args: cobra.NoArgs,
 	}
 	cli.Bind(c, append(o.table(),
-		cli.Setting{Flag: "all-namespaces", Short: "A", Into: &all, Help: "all namespaces"},
-		cli.Setting{Flag: "output", Short: "o", Arg: "FORMAT", Into: &output, Help: "print as table or json"},
+		cli.Setting{Flag: "all-namespaces", Short: "A", Into: &o.all, Help: "all namespaces"},
+		cli.Setting{Flag: "output", Short: "o", Arg: "FORMAT", Into: &o.output, Help: "print as table or json"},
+		cli.Setting{Flag: "web", Into: &o.web, Help: "show it in a browser instead"},
+		cli.Setting{Flag: "addr", Arg: "HOST:PORT", Into: &o.addr, Help: "where that page is, on loopback; port 0 takes any that is free"},
 	)...)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		if output != "table" && output != "json" {
-			return cli.Usagef("", "--output: %q is neither table nor json", output)
+		if o.output != "table" && o.output != "json" {
+			return cli.Usagef("", "--output: %q is neither table nor json", o.output)
 		}
 		cluster, err := o.connect()
 		if err != nil {
 			return err
 		}
 		namespace := o.namespace
-		if all {
+		if o.all {
 			namespace = ""
+		}
+		if o.web {
+			return statusWeb(c.Context(), c.OutOrStdout(), o.addr, func(ctx context.Context) (*survey.Status, error) { return cluster.Status(ctx, namespace) })
 		}
 		s, err := cluster.Status(c.Context(), namespace)
 		if err != nil {
 			return err
 		}
-		if output == "json" {
-			enc := json.NewEncoder(c.OutOrStdout())
-			enc.SetIndent("", "  ")
-			err = enc.Encode(s)
-		} else {
-			err = statusTable(c.OutOrStdout(), s)
-		}
-		if err != nil {
+		if err := printStatus(c.OutOrStdout(), o.output, s); err != nil {
 			return err
 		}
-		for _, w := range s.Workloads {
-			if w.Reason != "" {
-				return cli.Nof("daypassctl doctor pod/"+w.Pod+" -n "+w.Namespace, "%s/%s: %s", w.Namespace, w.Pod, w.Reason)
-			}
-		}
-		return nil
+		return lacking(s)
 	}
 	return c
 }
 
-func statusTable(w io.Writer, s *survey.Status) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "NAMESPACE\tPOD\tSERVICEACCOUNT\tMETHOD\tROLE\tDELIVERY\tREADY\tCERTIFICATE\tREASON")
-	for _, p := range s.Workloads {
-		ends := ""
-		if p.CertificateExpires != nil {
-			ends = time.Until(*p.CertificateExpires).Round(time.Minute).String()
+// lacking says no for the first workload that lacks what it should have.
+func lacking(s *survey.Status) error {
+	for _, w := range s.Workloads {
+		switch {
+		case w.Reason == "":
+		case w.Pod == "":
+			return cli.Nof("daypassctl explain "+w.Reason, "pods of ServiceAccount %s/%s are denied: %s", w.Namespace, w.ServiceAccount, w.Reason)
+		default:
+			return cli.Nof("daypassctl doctor pod/"+w.Pod+" -n "+w.Namespace, "%s/%s: %s", w.Namespace, w.Pod, w.Reason)
 		}
-		ready := "no"
-		if p.Ready {
-			ready = "yes"
-		}
-		fmt.Fprintln(t, strings.Join([]string{p.Namespace, p.Pod, p.ServiceAccount, p.Method, plain(p.Role), p.Delivery, ready, ends, p.Reason}, "\t"))
-	}
-	if err := t.Flush(); err != nil {
-		return err
-	}
-	if len(s.Workloads) == 0 {
-		fmt.Fprintln(w, "no pod has an identity")
-	}
-	fmt.Fprintln(w)
-	for _, p := range s.Programs {
-		fmt.Fprintf(w, "%-20s  %d of %d ready\n", p.Name, p.Ready, p.Want)
-	}
-	for _, what := range s.Unseen {
-		fmt.Fprintf(w, "not seen: %s\n", what)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	certificatesv1beta1 "k8s.io/api/certificates/v1beta1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"daypass.dev/doctor"
@@ -15,12 +16,16 @@ import (
 	"daypass.dev/pki"
 )
 
-// certificates are the ends of pods' certificates, by NAMESPACE/POD.
-func (c *Cluster) certificates(ctx context.Context, namespace string, s *Status) map[string]time.Time {
+// certificates are the ends of pods' certificates, by NAMESPACE/POD. Clusters
+// that have no such requests have none.
+func (c *Cluster) certificates(ctx context.Context, namespace string) (map[string]time.Time, error) {
 	ends := map[string]time.Time{}
 	var all certificatesv1beta1.PodCertificateRequestList
 	if err := c.objects.List(ctx, &all, client.InNamespace(namespace)); err != nil {
-		return ends // clusters without them have none
+		if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
+			err = nil
+		}
+		return ends, err
 	}
 	for _, r := range all.Items {
 		key := r.Namespace + "/" + r.Spec.PodName
@@ -28,7 +33,7 @@ func (c *Cluster) certificates(ctx context.Context, namespace string, s *Status)
 			ends[key] = end.Time
 		}
 	}
-	return ends
+	return ends, nil
 }
 
 // requests says what became of the pod's requests for certificates; one that was

@@ -6,12 +6,8 @@ package survey
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
-	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
@@ -117,119 +113,4 @@ func short(err error) string {
 		text = text[:200]
 	}
 	return text
-}
-
-// A Workload is one pod that has an identity, or should have.
-type Workload struct {
-	Namespace      string `json:"namespace"`
-	Pod            string `json:"pod"`
-	ServiceAccount string `json:"serviceAccount"`
-	Method         string `json:"method,omitempty"`
-	Role           string `json:"role,omitempty"`
-	Rule           string `json:"rule,omitempty"`
-	Delivery       string `json:"delivery,omitempty"`
-	Ready          bool   `json:"ready"`
-	// Reason is the slug of why it has no identity, or not the means to use it.
-	Reason string `json:"reason,omitempty"`
-	Detail string `json:"detail,omitempty"`
-	// CertificateExpires is when the pod's own certificate ends, if the cluster
-	// issued one by a PodCertificateRequest.
-	CertificateExpires *time.Time `json:"certificateExpires,omitempty"`
-}
-
-// A Status says who can reach what.
-type Status struct {
-	Workloads []Workload `json:"workloads"`
-	// Programs are those of daypass that run, and how many replicas are ready.
-	Programs []Program `json:"programs"`
-	// Unseen is what the caller may not read.
-	Unseen []string `json:"unseen,omitempty"`
-}
-
-// A Program is one of daypass's in the cluster.
-type Program struct {
-	Name        string `json:"name"`
-	Ready, Want int32
-}
-
-// Status reads a namespace, or all of them.
-func (c *Cluster) Status(ctx context.Context, namespace string) (*Status, error) {
-	s := &Status{Workloads: []Workload{}}
-	var pods corev1.PodList
-	var accounts corev1.ServiceAccountList
-	if err := c.objects.List(ctx, &pods, client.InNamespace(namespace)); err != nil {
-		return nil, fmt.Errorf("listing pods: %w", err)
-	}
-	if err := c.objects.List(ctx, &accounts, client.InNamespace(namespace)); err != nil {
-		return nil, fmt.Errorf("listing ServiceAccounts: %w", err)
-	}
-	var associations v1alpha1.PodIdentityAssociationList
-	if err := c.objects.List(ctx, &associations); err != nil {
-		s.Unseen = append(s.Unseen, "PodIdentityAssociations: "+short(err))
-	}
-	in := c.installation(ctx)
-	if in.unseen != "" {
-		s.Unseen = append(s.Unseen, "daypass's Deployments: "+in.unseen)
-	}
-	c.programs(ctx, s)
-	ends := c.certificates(ctx, namespace, s)
-	for i := range pods.Items {
-		pod := &pods.Items[i]
-		if pod.DeletionTimestamp != nil || pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
-			continue
-		}
-		j := slices.IndexFunc(accounts.Items, func(a corev1.ServiceAccount) bool {
-			return a.Namespace == pod.Namespace && a.Name == pod.Spec.ServiceAccountName
-		})
-		if j < 0 {
-			continue
-		}
-		w := workload(pod, &accounts.Items[j], associations.Items, in.settings)
-		if end, ok := ends[pod.Namespace+"/"+pod.Name]; ok {
-			w.CertificateExpires = &end
-		}
-		if w.Role != "" || w.Reason != "" {
-			s.Workloads = append(s.Workloads, w)
-		}
-	}
-	slices.SortFunc(s.Workloads, func(a, b Workload) int { return strings.Compare(a.Namespace+"/"+a.Pod, b.Namespace+"/"+b.Pod) })
-	return s, nil
-}
-
-func workload(pod *corev1.Pod, account *corev1.ServiceAccount, associations []v1alpha1.PodIdentityAssociation, s inject.Settings) Workload {
-	w := Workload{Namespace: pod.Namespace, Pod: pod.Name, ServiceAccount: account.Name, Delivery: pod.Annotations[inject.Injected], Ready: isReady(pod)}
-	id, _, err := identity.Resolve(pod, account, associations, s.Cluster)
-	w.Method, w.Role, w.Rule = string(id.Method), id.Role(), id.Rule
-	if refused := refusal(err); refused != nil {
-		w.Reason, w.Detail = refused.Slug, refused.Detail
-	} else if missed := inject.Missed(pod, account, associations, s); missed != nil {
-		w.Reason, w.Detail = missed.Slug, missed.Detail
-	}
-	return w
-}
-
-func isReady(pod *corev1.Pod) bool {
-	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
-		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
-	})
-}
-
-func (c *Cluster) programs(ctx context.Context, s *Status) {
-	ours := client.MatchingLabels{"app.kubernetes.io/name": "daypass"}
-	var deployments appsv1.DeploymentList
-	var daemons appsv1.DaemonSetList
-	if c.objects.List(ctx, &deployments, ours) == nil {
-		for _, d := range deployments.Items {
-			want := int32(1)
-			if d.Spec.Replicas != nil {
-				want = *d.Spec.Replicas
-			}
-			s.Programs = append(s.Programs, Program{d.Name, d.Status.ReadyReplicas, want})
-		}
-	}
-	if c.objects.List(ctx, &daemons, ours) == nil {
-		for _, d := range daemons.Items {
-			s.Programs = append(s.Programs, Program{d.Name, d.Status.NumberReady, d.Status.DesiredNumberScheduled})
-		}
-	}
 }
