@@ -1,7 +1,6 @@
 package kubetest
 
 import (
-	"bufio"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
@@ -87,9 +86,12 @@ func (a *AWS) Decisions(ctx context.Context) ([]world.Decision, error) {
 		return nil, err
 	}
 	var all []world.Decision
-	for s := bufio.NewScanner(strings.NewReader(text)); s.Scan(); {
+	for line := range strings.Lines(text) {
+		if !strings.HasSuffix(line, "\n") {
+			break // it is being written
+		}
 		var d world.Decision
-		if err := json.Unmarshal(s.Bytes(), &d); err != nil {
+		if err := json.Unmarshal([]byte(line), &d); err != nil {
 			return nil, fmt.Errorf("reading decision %d: %w", len(all)+1, err)
 		}
 		all = append(all, d)
