@@ -11,14 +11,12 @@ import (
 	"math/big"
 	"os"
 	"os/exec"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"daypass.dev/doctor"
 	"daypass.dev/pki"
-	"daypass.dev/policy"
 	"daypass.dev/sandbox/world"
 )
 
@@ -321,36 +319,6 @@ func (s *scene) openssl(commands ...string) {
 	}
 }
 
-// The walk: every reason that doctor finds by itself is broken here, or is among
-// those that doctor's own test holds up.
-func TestEveryReasonIsBroken(t *testing.T) {
-	here := map[string]bool{}
-	for _, r := range append(certificateRows(), append(accountRows(), workloadRows()...)...) {
-		here[r.slug] = true
-	}
-	for _, r := range webRows() {
-		here[r.slug] = true
-	}
-	// TestWhatTheSessionMayDo has one of these; the others are policy's to tell.
-	for _, slug := range []string{"policy-no-allow", "policy-resource", "policy-variable", "policy-boundary", "policy-session"} {
-		here[slug] = true
-	}
-	offstage := []string{
-		"proof-unreadable", "environment-keys", "environment-imds", "x509-clock", "live-clock", "crl-unreadable", "crl-stale",
-		"iam-propagation", "anchor-crl-fetch", "anchor-notifications", "profile-propagation", "provider-google",
-		"issuer-slow", "issuer-certificate", "policy-malformed", "trust-any-anchor", "trust-not-equals", "trust-wildcard",
-	}
-	reasons := doctor.Reasons()
-	if len(reasons) == 0 {
-		t.Fatal("no reasons")
-	}
-	for _, slug := range reasons {
-		if !here[slug] && !slices.Contains(offstage, slug) {
-			t.Errorf("nothing breaks %s", slug)
-		}
-	}
-}
-
 // What AWS accepts is at most worth a look, whatever our rules say.
 func TestAWSKnowsItsRulesBetter(t *testing.T) {
 	s := newScene(t)
@@ -373,24 +341,5 @@ func TestAWSKnowsItsRulesBetter(t *testing.T) {
 	}
 	if !warned {
 		t.Errorf("the clock is not told\n%s", pretty(r))
-	}
-}
-
-// What the profile's session policy and the role's own policies say to an
-// action is told with the statement.
-func TestWhatTheSessionMayDo(t *testing.T) {
-	s := newScene(t)
-	s.kase.Request = &doctor.Request{Action: "s3:PutObject", Resource: "arn:aws:s3:::reports/q3"}
-	if r := s.diagnose(); r.Healthy || r.Cause.Reason != "policy-action" || r.Cause.Step != doctor.StepRequest {
-		t.Errorf("%s\n%s", cause(r), pretty(r))
-	}
-	s.kase.Request = &doctor.Request{Action: "s3:GetObject", Resource: "arn:aws:s3:::reports/q3"}
-	doc, err := policy.Parse(policy.Session, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:ListBucket","Resource":"*"}]}`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.profile(func(p *world.Profile) { p.SessionPolicy = doc })
-	if r := s.diagnose(); r.Healthy || r.Cause.Step != doctor.StepRequest {
-		t.Errorf("%s\n%s", cause(r), pretty(r))
 	}
 }

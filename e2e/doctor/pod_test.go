@@ -1,6 +1,9 @@
 package doctor
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,133 +13,334 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/clientcmd/api"
+
+	"daypass.dev/doctor"
 	"daypass.dev/e2e/kube/kubetest"
 	"daypass.dev/e2e/stage"
+	"daypass.dev/pki"
 )
 
+// podText is a pod with the AWS CLI, which wants credentials and says what comes
+// of it.
 const podText = `
 apiVersion: v1
 kind: Pod
-metadata: {name: NAME, labels: {LABELS}}
+metadata: {name: NAME}
 spec:
   serviceAccountName: ACCOUNT
   terminationGracePeriodSeconds: 0
-  MORE
-  containers: [{name: app, image: "IMAGE", imagePullPolicy: Never, COMMAND}]
+  SPEC
+  containers:
+  - name: app
+    image: IMAGE
+    imagePullPolicy: Never
+    command: [sh, -c, "until aws CALL; do sleep 20; done; echo well; exec sleep 3600"]
+    CONTAINER
 `
 
-// A podRow is a pod to which something was done.
+// A podRow is a pod of which something is broken.
 type podRow struct {
-	slug       string
-	annotation string // of its ServiceAccount, from the beginning; empty: none
-	said       string // what its container says; empty: it does nothing
-	// What comes after the pod was made, so that nobody refused it at the door:
-	// annotations, and associations.
-	late         []string
-	associations []string
+	slug string // what doctor is to name; empty: nothing, for all is well
+	// before comes before the pod is made, after once it is there, so that nobody
+	// refuses it at the door.
+	before, after func(*patient)
+	// spec and container are lines of the pod's manifest.
+	spec, container string
+	call            string   // what the pod does with the AWS CLI; empty: it asks who it is
+	args            []string // doctor's
+	// mend is what the mend says; the pod is then made anew, of mended in place of
+	// spec and container. Nil: that alone mends it.
+	mend                        func(*patient)
+	mendedSpec, mendedContainer string
 }
 
-func podRows(role string) map[string]podRow {
-	const own = "daypass.dev/role-arn"
-	annotated := own + ": '" + role + "'"
-	anywhere := ", method: roles-anywhere, rolesAnywhere: {trustAnchorArn: 'arn:aws:rolesanywhere:us-east-1:111122223333:trust-anchor/11111111-2222-4333-8444-555555555555'," +
-		" profileArn: 'arn:aws:rolesanywhere:us-east-1:111122223333:profile/22222222-2222-4333-8444-555555555555'}"
-	return map[string]podRow{
-		"nobody":    {slug: "identity-none"},
-		"late":      {slug: "injection-missed", late: []string{own + "=" + role}},
-		"malformed": {slug: "role-arn-malformed", late: []string{own + "=reader"}},
-		"two":       {slug: "identity-disagreement", late: []string{own + "=" + role, "eks.amazonaws.com/role-arn=" + role + "s"}},
-		"expiry":    {slug: "annotation-malformed", late: []string{own + "=" + role, "eks.amazonaws.com/token-expiration=soon"}},
-		"unset":     {slug: "roles-anywhere-unset", associations: []string{", method: roles-anywhere"}},
-		"unnamed":   {slug: "cluster-unnamed", associations: []string{anywhere}},
-		"unusable":  {slug: "policy-unusable", associations: []string{anywhere + ", disableSessionTags: true, policy: '{}'"}},
-		"duplicate": {slug: "association-duplicate", associations: []string{", disableSessionTags: true", ", disableSessionTags: true, sessionName: other-{pod}"}},
-		"given":     {slug: "injection-missed", associations: []string{", disableSessionTags: true"}},
+// A ward is a namespace with patients, and what they have at AWS.
+type ward struct {
+	*kubetest.Namespace
+	t            *testing.T
+	aws          *kubetest.AWS
+	program, dir string
+	ca           forger // that of the sidecars' certificates
+	anchor       string // its trust anchor
+	*site
+}
 
-		// What AWS has of them, doctor reads.
-		"stranger": {slug: "policy-condition", annotation: annotated},
-		"gone":     {slug: "role-not-found", annotation: own + ": 'arn:aws:iam::111122223333:role/no-such-role'"},
+// A site is the installed chart.
+type site struct {
+	test    *testing.T // that it goes with
+	release *kubetest.Release
+	signer  string // the trust anchor of its signer's root
+}
 
-		// What containers say, doctor knows.
-		"provider":    {slug: "provider-missing", annotation: own + ": 'arn:aws:iam::444455556666:role/elsewhere'", said: "InvalidIdentityToken: No OpenIDConnect provider found in your account for https://x"},
-		"audience":    {slug: "token-audience", annotation: own + ": 'arn:aws:iam::444455556666:role/elsewhere'", said: "InvalidIdentityToken: Incorrect token audience"},
-		"usage":       {slug: "AWS", annotation: own + ": 'arn:aws:iam::444455556666:role/elsewhere'", said: "AccessDeniedException: Untrusted certificate. Insufficient certificate"},
-		"anchor":      {slug: "anchor-disabled", annotation: own + ": 'arn:aws:iam::444455556666:role/elsewhere'", said: "AccessDeniedException: Trust anchor is disabled"},
-		"profile":     {slug: "profile-disabled", annotation: own + ": 'arn:aws:iam::444455556666:role/elsewhere'", said: "AccessDeniedException: Profile is disabled"},
-		"list":        {slug: "profile-role", annotation: own + ": 'arn:aws:iam::444455556666:role/elsewhere'", said: "AccessDeniedException: Requested Role isn't one of those listed in the Profile"},
-		"empty":       {slug: "empty-credentials", annotation: own + ": 'arn:aws:iam::444455556666:role/elsewhere'", said: "OverflowError: date value out of range"},
-		"profilename": {slug: "environment-profile", annotation: own + ": 'arn:aws:iam::444455556666:role/elsewhere'", said: "botocore.exceptions.ProfileNotFound: The config profile (x) could not be found"},
-		"revoked":     {slug: "certificate-revoked", annotation: own + ": 'arn:aws:iam::444455556666:role/elsewhere'", said: "AccessDeniedException: Certificate revoked"},
+// chart brings it to these values.
+func (s *site) chart(values string) {
+	s.test.Helper()
+	if s.release == nil {
+		s.release = kubetest.Chart(s.test, values)
+		return
 	}
+	s.release.Upgrade(values)
 }
 
-// Pods of a real cluster, each with something wrong: doctor names it, with the
-// rights of somebody who may only read, and says what it may not.
+// A patient is one pod, with a ServiceAccount and a role of its name.
+type patient struct {
+	*ward
+	podRow
+	name, account, role string
+	broken              string // what AWS has of it that is to be mended
+}
+
+// called is a name in AWS that no other run has.
+func (w *ward) called(name string) string { return name + "-" + w.Name[len(w.Name)-6:] }
+
+// Pods of a real cluster, each with something broken for real: doctor names it,
+// what the mend says mends it, and of pods that are well doctor says so.
 func TestPods(t *testing.T) {
-	cloud := kubetest.Sandbox(t)
-	kubetest.Provide(t, cloud, kubetest.AWSCLI)
-	kubetest.Chart(t, "cluster: {name: e2e, method: web-identity, region: us-east-1}\nwebhook: {replicas: 1}\ndetector: {enabled: false}\n")
-	n := kubetest.New(t)
-	role := cloud.Role(t, n, "healthy")
-	dir := t.TempDir()
-	ca := filepath.Join(dir, "aws-ca.pem")
-	if err := os.WriteFile(ca, cloud.CA, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	program := stage.Binary(t, "daypassctl")
-	examine := func(args ...string) string {
-		t.Helper()
-		within, err := n.Cluster.Within(t.Context())
-		if err != nil {
-			t.Fatal(err)
+	w := newWard(t)
+	t.Run("before anything is installed", func(t *testing.T) { w.treat(t, uninstalled(), func() { w.chart(bare) }) })
+	t.Run("without a webhook", func(t *testing.T) {
+		w.scale(0)
+		w.treat(t, unattended(), func() { w.scale(1) })
+	})
+	t.Run("with hardly any settings", func(t *testing.T) { w.treat(t, unsettled(), func() { w.chart(sidecars) }) })
+	t.Run("with sidecars", func(t *testing.T) { w.treat(t, joined(injected(), tokens(), certificates()), nil) })
+	t.Run("with agents", func(t *testing.T) {
+		w.chart(agents)
+		w.treat(t, unsigned(), func() { w.chart(agents + "signer: {enabled: true, replicas: 1}\n"); w.signed() })
+		w.eksCluster()
+		w.treat(t, served(), nil)
+	})
+	t.Run("by somebody who may only look", func(t *testing.T) { w.looked(t) })
+}
+
+// The chart's values, from the least to all.
+const (
+	one      = "webhook: {replicas: 1}\ndetector: {enabled: false}\n"
+	bare     = "cluster: {name: e2e, region: us-east-1}\n" + one
+	sidecars = "cluster: {name: e2e, method: web-identity, region: us-east-1}\ndetector: {enabled: false}\n" +
+		"webhook: {replicas: 1, certificates: {secret: '{serviceAccount}-certificate'}}\n"
+	agents = "cluster: {name: e2e, trustDomain: " + trustDomain + ", method: web-identity, region: us-east-1}\n" + one +
+		"node: {enabled: true, ownRole: {arn: 'arn:aws:iam::" + account + ":role/daypass-node'}}\n"
+)
+
+// signed makes a trust anchor of the root of the cluster's signer.
+func (w *ward) signed() {
+	w.t.Helper()
+	root := ""
+	w.Eventually(time.Minute, "the signer's root", func() (err error) {
+		if root, err = w.Try("get", "clustertrustbundle", "daypass.dev:workload:roots", "--output=jsonpath={.spec.trustBundle}"); root == "" && err == nil {
+			err = errors.New("it is empty")
 		}
-		cmd := exec.CommandContext(t.Context(), within[0], slices.Concat(within[1:], []string{program, "doctor"}, args, []string{"-n", n.Name})...)
-		cmd.Env = append(cloud.Environment(ca), "PATH="+os.Getenv("PATH"), "HOME="+dir, "KUBECONFIG="+n.Cluster.Kubeconfig())
-		out, _ := cmd.CombinedOutput() // exit code 3 where something is wrong
-		return string(out)
+		return err
+	})
+	w.signer = w.trustAnchor("signer", root)
+}
+
+// looked has a pod that is well examined by somebody who may only look at its
+// namespace: doctor says what it could not see, and nothing is wrong.
+func (w *ward) looked(t *testing.T) {
+	w = w.in(t)
+	p := &patient{ward: w, name: "watched", account: "watched"}
+	p.Apply("apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: watched}\n")
+	p.makeRole(w.iam(), account)
+	p.given()
+	p.Apply(p.pod("", ""))
+	eventually(t, p.well)
+	p.Kubectl("create", "serviceaccount", "looker")
+	p.Kubectl("create", "rolebinding", "looker", "--clusterrole=view", "--serviceaccount="+p.Name+":looker")
+	config, err := clientcmd.LoadFromFile(w.Cluster.Kubeconfig())
+	w.must(err)
+	for name := range config.AuthInfos {
+		config.AuthInfos[name] = &api.AuthInfo{Token: strings.TrimSpace(p.Kubectl("create", "token", "looker"))}
 	}
-	rows := podRows(role)
-	if len(rows) < 20 {
-		t.Fatalf("%d rows", len(rows))
+	file := filepath.Join(t.TempDir(), "kubeconfig")
+	w.must(clientcmd.WriteToFile(*config, file))
+	r, err := p.examine(file)
+	w.must(err)
+	healthy(t, r)
+	if !slices.ContainsFunc(r.Checks, func(c doctor.Check) bool {
+		return c.Verdict == doctor.Unknown && strings.Contains(c.Detail, "may not read")
+	}) {
+		t.Errorf("nothing that it could not see: %s", pretty(r))
 	}
-	fill := func(text, name string, more ...string) string {
-		return strings.NewReplacer(append([]string{"NAME", name, "LABELS", "", "  MORE\n", ""}, more...)...).Replace(text)
+}
+
+// scale has so many replicas of the webhook run.
+func (s *site) scale(replicas int) {
+	s.test.Helper()
+	s.release.Kubectl("scale", "deployment/daypass-webhook", fmt.Sprint("--replicas=", replicas))
+	if replicas == 0 {
+		s.release.Kubectl("wait", "--for=delete", "pods", "--selector=app.kubernetes.io/component=webhook", "--timeout=1m")
+		return
 	}
-	for name, row := range rows {
-		n.Apply("apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: " + name + ", annotations: {" + row.annotation + "}}\n")
-		image, command := "localhost/pause:1", ""
-		if row.said != "" {
-			image, command = "localhost/aws-cli:e2e", fmt.Sprintf("command: [sh, -c, 'echo \"$0\"; sleep 3600', %q]", row.said)
+	s.release.Kubectl("rollout", "status", "deployment/daypass-webhook", "--timeout=1m")
+}
+
+func newWard(t *testing.T) *ward {
+	t.Helper()
+	w := &ward{t: t, aws: kubetest.Sandbox(t), dir: t.TempDir(), site: &site{test: t}}
+	kubetest.Provide(t, w.aws, kubetest.AWSCLI)
+	w.Namespace = kubetest.New(t)
+	w.program = stage.Binary(t, "daypassctl")
+	w.must(os.WriteFile(w.file(), w.aws.CA, 0o600))
+	w.ca = forger{}.issue(t, caTemplate("CA of "+w.Name), newKey(t))
+	w.anchor = w.trustAnchor("own", string(pki.EncodeCertificate(w.ca.cert)))
+	w.provider(w.iam())
+	return w
+}
+
+func (w *ward) file() string { return filepath.Join(w.dir, "aws-ca.pem") }
+
+// in is the ward for a part of its test.
+func (w *ward) in(t *testing.T) *ward {
+	part := *w
+	part.t = t
+	return &part
+}
+
+// phases are all rows, in the order in which the cluster comes to have what they
+// need.
+func phases() []map[string]podRow {
+	return []map[string]podRow{uninstalled(), unattended(), unsettled(), joined(injected(), tokens(), certificates()), unsigned(), served()}
+}
+
+func joined(all ...map[string]podRow) map[string]podRow {
+	rows := map[string]podRow{}
+	for _, some := range all {
+		for name, r := range some {
+			rows[name] = r
 		}
-		n.Apply(fill(podText, name, "IMAGE", image, "COMMAND", command, "ACCOUNT", name))
 	}
-	for name, row := range rows {
-		if len(row.late) > 0 {
-			n.Kubectl(append([]string{"annotate", "serviceaccount", name}, row.late...)...)
+	return rows
+}
+
+// treat breaks, examines, mends and examines again; meanwhile is what the
+// platform team does for all of them in between.
+func (w *ward) treat(t *testing.T, rows map[string]podRow, meanwhile func()) {
+	if len(rows) == 0 {
+		t.Fatal("no rows")
+	}
+	w = w.in(t)
+	var all []*patient
+	for name, r := range rows {
+		p := &patient{ward: w, podRow: r, name: name, account: name}
+		all = append(all, p)
+		p.Apply("apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: " + p.account + "}\n")
+		p.makeRole(w.iam(), account)
+		if p.before != nil {
+			p.before(p)
 		}
-		for i, more := range row.associations {
-			called := fmt.Sprintf("%s-%s-%d", n.Name, name, i)
-			n.Apply("apiVersion: daypass.dev/v1alpha1\nkind: PodIdentityAssociation\nmetadata: {name: " + called + "}\nspec: {namespace: " + n.Name +
-				", serviceAccount: " + name + ", roleArn: '" + role + "'" + more + "}\n")
-			t.Cleanup(func() { _, _ = n.Try("delete", "podidentityassociation", called) })
+	}
+	start := func(text func(*patient) string) {
+		var manifests []string
+		for _, p := range all {
+			manifests = append(manifests, text(p))
+		}
+		w.Apply(strings.Join(manifests, "---"))
+	}
+	start(func(p *patient) string { return p.pod(p.spec, p.container) })
+	for _, p := range all {
+		if p.after != nil {
+			p.after(p)
 		}
 	}
-	n.Apply("apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: healthy, annotations: {daypass.dev/role-arn: '" + role + "'}}\n")
-	n.Apply(fill(podText, "healthy", "ACCOUNT", "healthy", "IMAGE", "localhost/pause:1", "COMMAND", ""))
-	n.Wait("pod/healthy", "Ready", 2*time.Minute)
-	for name, row := range rows {
-		n.Eventually(2*time.Minute, "doctor naming "+row.slug+" for "+name, func() error {
-			want := "the likeliest cause is " + row.slug
-			if row.slug == "AWS" { // whose words stand for several
-				want = "AWS refuses for one of these: leaf-key-usage"
-			}
-			if out := examine("pod/" + name); !strings.Contains(out, want) {
-				return fmt.Errorf("%s", out)
-			}
-			return nil
-		})
+	each := func(t *testing.T, check func(*patient) error) {
+		for _, p := range all {
+			t.Run(p.slug+"/"+p.name, func(t *testing.T) {
+				t.Parallel()
+				eventually(t, func() error { return check(p) })
+			})
+		}
 	}
-	if out := examine("pod/healthy"); !strings.Contains(out, "nothing is wrong") {
-		t.Errorf("a false alarm: %s", out)
+	if !t.Run("named", func(t *testing.T) { each(t, (*patient).named) }) {
+		return
 	}
+	if meanwhile != nil {
+		meanwhile()
+	}
+	remove := []string{"delete", "pod", "--wait"}
+	for _, p := range all {
+		if p.mend != nil {
+			p.mend(p)
+		}
+		remove = append(remove, p.name)
+	}
+	w.Kubectl(remove...)
+	start(func(p *patient) string { return p.pod(p.mendedSpec, p.mendedContainer) })
+	t.Run("mended", func(t *testing.T) { each(t, (*patient).well) })
+	w.Kubectl(append(remove, "--wait=false")...)
+}
+
+func (p *patient) pod(spec, container string) string {
+	call := p.call
+	if call == "" {
+		call = "sts get-caller-identity --query Arn --output text"
+	}
+	return strings.NewReplacer("NAME", p.name, "ACCOUNT", p.account, "SPEC", spec, "CONTAINER", container, "IMAGE", kubetest.AWSCLI, "CALL", call).Replace(podText)
+}
+
+// named wants doctor to name the row's reason.
+func (p *patient) named() error {
+	r, err := p.examine(p.kubeconfig())
+	switch {
+	case err != nil:
+		return err
+	case p.slug == "":
+		return p.well()
+	case r.Healthy || r.Cause.Reason != p.slug:
+		return fmt.Errorf("doctor names %s\n%s", cause(r), pretty(r))
+	case r.Cause.Mend == "" || r.Cause.Detail == "":
+		return fmt.Errorf("no mend or no evidence: %+v", r.Cause)
+	}
+	return nil
+}
+
+// well wants the pod to have what it wants, and doctor to find nothing.
+func (p *patient) well() error {
+	out, err := p.Try("logs", p.name, "--container=app")
+	if err != nil {
+		return err
+	}
+	if !strings.HasSuffix(out, "well\n") || p.call == "" && !strings.Contains(out, ":assumed-role/"+p.role[strings.LastIndexByte(p.role, '/')+1:]+"/") {
+		return fmt.Errorf("the pod says %q", out)
+	}
+	r, err := p.examine(p.kubeconfig())
+	if err == nil && !r.Healthy {
+		err = fmt.Errorf("a false alarm: %s\n%s", cause(r), pretty(r))
+	}
+	return err
+}
+
+func (w *ward) kubeconfig() string { return w.Cluster.Kubeconfig() }
+
+// examine runs doctor as its users do, as whoever the kubeconfig says.
+func (p *patient) examine(kubeconfig string) (doctor.Report, error) {
+	var r doctor.Report
+	within, err := p.Cluster.Within(p.t.Context())
+	if err != nil {
+		return r, err
+	}
+	args := slices.Concat(within[1:], []string{p.program, "doctor", "pod/" + p.name, "--namespace=" + p.Name, "--output=json"}, p.args)
+	cmd := exec.CommandContext(p.t.Context(), within[0], args...)
+	cmd.Env = append(p.aws.Environment(p.file()), "PATH="+os.Getenv("PATH"), "HOME="+p.dir, "KUBECONFIG="+kubeconfig)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	_ = cmd.Run() // exit code 3 where something is wrong
+	if err := json.Unmarshal(stdout.Bytes(), &r); err != nil {
+		return r, fmt.Errorf("%w: %s", err, stderr.String())
+	}
+	return r, nil
+}
+
+func eventually(t *testing.T, check func() error) {
+	t.Helper()
+	var err error
+	for end := time.Now().Add(90 * time.Second); time.Now().Before(end); time.Sleep(time.Second) {
+		if err = check(); err == nil {
+			return
+		}
+	}
+	t.Error(err)
 }

@@ -1,0 +1,75 @@
+package survey
+
+import (
+	"testing"
+
+	certificatesv1beta1 "k8s.io/api/certificates/v1beta1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientscheme "k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+
+	"daypass.dev/doctor"
+	"daypass.dev/kube/inject"
+)
+
+// checksOf are what a patient's checks say of a cluster with these objects.
+func checksOf(t *testing.T, pod *corev1.Pod, by func(*patient), objects ...client.Object) []doctor.Check {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	if err := clientscheme.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	p := &patient{
+		Cluster: &Cluster{objects: fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build()},
+		pod:     pod, evidence: doctor.Evidence{Pod: &doctor.Pod{}},
+	}
+	by(p)
+	return p.evidence.Pod.Checks
+}
+
+// What became of a pod's request for a certificate.
+func TestRequestsForCertificates(t *testing.T) {
+	request := func(condition string) *certificatesv1beta1.PodCertificateRequest {
+		r := &certificatesv1beta1.PodCertificateRequest{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "r"},
+			Spec:       certificatesv1beta1.PodCertificateRequestSpec{SignerName: "daypass.dev/workload", PodUID: "uid"},
+		}
+		if condition != "" {
+			r.Status.Conditions = []metav1.Condition{{Type: condition, Reason: "Because", Message: "of something"}}
+		}
+		return r
+	}
+	p := pod(nil)
+	p.UID = "uid"
+	for condition, want := range map[string]string{"": "pod-certificate-waiting", "Denied": "pod-certificate-refused", "Failed": "pod-certificate-refused"} {
+		got := checksOf(t, p, func(p *patient) { p.requests(t.Context()) }, request(condition))
+		if len(got) != 1 || got[0].Verdict != doctor.Fail || got[0].Reason != want || got[0].Mend == "" {
+			t.Errorf("%q: %+v, want %s", condition, got, want)
+		}
+	}
+	other := request("Denied")
+	other.Spec.PodUID = "another"
+	if got := checksOf(t, p, func(p *patient) { p.requests(t.Context()) }, other); len(got) != 0 {
+		t.Errorf("another pod's: %+v", got)
+	}
+}
+
+// A Secret that is to hold the certificate, and what is wrong with it.
+func TestCertificatesInSecrets(t *testing.T) {
+	p := pod(nil)
+	p.Spec.Volumes = []corev1.Volume{{Name: inject.CertificateVolume, VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "web-certificate"}}}}
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-certificate"}, Data: map[string][]byte{corev1.TLSCertKey: []byte("nonsense")}}
+	look := func(p *patient) { p.secret(t.Context()) }
+	if got := checksOf(t, p, look); len(got) != 1 || got[0].Reason != "proof-missing" {
+		t.Errorf("without it: %+v", got)
+	}
+	if got := checksOf(t, p, look, secret); len(got) != 1 || got[0].Reason != "proof-form" {
+		t.Errorf("with nonsense: %+v", got)
+	}
+	if got := checksOf(t, pod(nil), look, secret); len(got) != 0 {
+		t.Errorf("a pod without the volume: %+v", got)
+	}
+}
