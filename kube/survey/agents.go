@@ -15,7 +15,6 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 	corev1 "k8s.io/api/core/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // An Agent is that of one node.
@@ -60,9 +59,11 @@ const (
 
 // agents asks the agents of these nodes, by the API server's proxy.
 func (c *Cluster) agents(ctx context.Context, nodes map[string]bool) ([]Agent, error) {
+	if len(nodes) == 0 {
+		return nil, nil
+	}
 	var pods corev1.PodList
-	err := c.objects.List(ctx, &pods, client.MatchingLabels{"app.kubernetes.io/name": "daypass", "app.kubernetes.io/component": "node"})
-	if err != nil {
+	if err := c.objects.List(ctx, &pods, component("node")); err != nil {
 		return nil, err
 	}
 	pods.Items = slices.DeleteFunc(pods.Items, func(p corev1.Pod) bool { return !nodes[p.Spec.NodeName] || over(&p) })

@@ -76,6 +76,7 @@ type reading struct {
 	accounts     []corev1.ServiceAccount
 	associations []v1alpha1.PodIdentityAssociation
 	settings     inject.Settings
+	known        bool                 // these are the cluster's settings
 	certificates map[string]time.Time // ends, by NAMESPACE/POD
 	refusals     map[string]Refusal   // by KIND/NAMESPACE/NAME
 }
@@ -84,7 +85,7 @@ type reading struct {
 func (c *Cluster) Status(ctx context.Context, namespace string) (*Status, error) {
 	s := &Status{Workloads: []Workload{}, Programs: []Program{}}
 	in := c.installation(ctx)
-	r := reading{settings: in.settings}
+	r := reading{settings: in.settings, known: in.known}
 	var pods corev1.PodList
 	var accounts corev1.ServiceAccountList
 	if err := c.objects.List(ctx, &pods, client.InNamespace(namespace)); err != nil {
@@ -102,8 +103,11 @@ func (c *Cluster) Status(ctx context.Context, namespace string) (*Status, error)
 	var associations v1alpha1.PodIdentityAssociationList
 	unseen("PodIdentityAssociations", c.objects.List(ctx, &associations))
 	r.associations = associations.Items
-	if in.unseen != "" {
-		s.Unseen = append(s.Unseen, "the webhook's settings: "+in.unseen)
+	switch {
+	case in.unseen != "":
+		s.Unseen = append(s.Unseen, "the cluster's settings, which say by which method most pods ask: "+in.unseen)
+	case !in.known:
+		s.Unseen = append(s.Unseen, "the cluster's settings, which say by which method most pods ask: none of daypass's programs is here")
 	}
 	unseen("daypass's programs", c.programs(ctx, s))
 	var err error
@@ -124,11 +128,17 @@ func (c *Cluster) Status(ctx context.Context, namespace string) (*Status, error)
 func nodes(all []Workload) map[string]bool {
 	on := map[string]bool{}
 	for _, w := range all {
-		if w.Delivery == string(inject.Agent) {
+		if w.asksAgent() {
 			on[w.Node] = true
 		}
 	}
 	return on
+}
+
+// asksAgent tells whether the node's agent may have something for the workload:
+// it was given what asks there, or by hand what nobody knows.
+func (w *Workload) asksAgent() bool {
+	return w.Node != "" && w.Role != "" && (w.Delivery == string(inject.Agent) || w.Delivery == "")
 }
 
 // denied is how long an Event on a ServiceAccount is taken for news: it is told
@@ -152,6 +162,9 @@ func (r *reading) workloads(now time.Time) []Workload {
 			continue
 		}
 		w := workload(pod, account, r.associations, r.settings)
+		if !r.known { // what is refused or missing depends on them
+			w.Reason, w.Detail = "", ""
+		}
 		if w.Role == "" && w.Reason == "" {
 			continue
 		}
@@ -184,7 +197,7 @@ func (s *Status) held() {
 	for i := range s.Workloads {
 		w := &s.Workloads[i]
 		a := on[w.Node]
-		if a == nil || w.Delivery != string(inject.Agent) {
+		if a == nil || !w.asksAgent() {
 			continue
 		}
 		left, asked := a.credentials[w.Namespace+"/"+w.ServiceAccount]
@@ -229,7 +242,7 @@ func isReady(pod *corev1.Pod) bool {
 }
 
 func (c *Cluster) programs(ctx context.Context, s *Status) error {
-	ours := client.MatchingLabels{"app.kubernetes.io/name": "daypass"}
+	ours := component("")
 	var deployments appsv1.DeploymentList
 	var daemons appsv1.DaemonSetList
 	if err := c.objects.List(ctx, &deployments, ours); err != nil {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
@@ -66,30 +67,63 @@ func connect(config *rest.Config, namespace string) (*Cluster, error) {
 // Installation is daypass as the cluster has it.
 type installation struct {
 	settings inject.Settings
+	known    bool               // settings are those of a program that was found
 	webhook  *appsv1.Deployment // nil: not found
 	unseen   string             // why it could not be looked for
 }
 
-// installation reads the webhook's settings from its Deployment.
+// installation reads the webhook's settings from its Deployment; where there is
+// none, those of the detector or of the agents.
 func (c *Cluster) installation(ctx context.Context) installation {
 	var in installation
-	var all appsv1.DeploymentList
-	err := c.objects.List(ctx, &all, client.MatchingLabels{"app.kubernetes.io/name": "daypass", "app.kubernetes.io/component": "webhook"})
-	if err != nil {
+	var deployments appsv1.DeploymentList
+	var agents appsv1.DaemonSetList
+	if err := c.objects.List(ctx, &deployments, component("")); err != nil {
 		in.unseen = short(err)
 		return in
 	}
-	if len(all.Items) == 0 {
+	of := map[string]*appsv1.Deployment{}
+	for i := range deployments.Items {
+		of[deployments.Items[i].Labels[componentLabel]] = &deployments.Items[i]
+	}
+	in.webhook = of["webhook"]
+	for _, d := range []*appsv1.Deployment{of["detector"], of["webhook"]} {
+		if d != nil {
+			in.settings, in.known = settingsOf(d.Spec.Template), true
+		}
+	}
+	if in.known {
 		return in
 	}
-	in.webhook = &all.Items[0]
+	if err := c.objects.List(ctx, &agents, component("node")); err != nil {
+		in.unseen = short(err)
+	} else if len(agents.Items) > 0 {
+		in.settings, in.known = settingsOf(agents.Items[0].Spec.Template), true
+		in.settings.Agent = true
+	}
+	return in
+}
+
+const componentLabel = "app.kubernetes.io/component"
+
+// component selects what is of one of daypass's programs, or of any.
+func component(name string) client.MatchingLabels {
+	l := client.MatchingLabels{"app.kubernetes.io/name": "daypass"}
+	if name != "" {
+		l[componentLabel] = name
+	}
+	return l
+}
+
+// settingsOf reads the variables of a program.
+func settingsOf(pod corev1.PodTemplateSpec) inject.Settings {
 	env := map[string]string{}
-	for _, container := range in.webhook.Spec.Template.Spec.Containers {
+	for _, container := range pod.Spec.Containers {
 		for _, v := range container.Env {
 			env[v.Name] = v.Value
 		}
 	}
-	in.settings = inject.Settings{
+	return inject.Settings{
 		Cluster: identity.Cluster{
 			Name: env["DAYPASS_CLUSTER_NAME"], TrustDomain: env["DAYPASS_TRUST_DOMAIN"], Method: v1alpha1.Method(env["DAYPASS_METHOD"]),
 			RolesAnywhere: v1alpha1.Anywhere{TrustAnchorARN: env["DAYPASS_TRUST_ANCHOR_ARN"], ProfileARN: env["DAYPASS_PROFILE_ARN"]},
@@ -100,7 +134,6 @@ func (c *Cluster) installation(ctx context.Context) installation {
 			Issuer: inject.Issuer{Name: env["DAYPASS_CERTIFICATE_ISSUER"], Kind: env["DAYPASS_CERTIFICATE_ISSUER_KIND"], Group: env["DAYPASS_CERTIFICATE_ISSUER_GROUP"]},
 		},
 	}
-	return in
 }
 
 // short is an error without what repeats the request.
