@@ -11,7 +11,7 @@ import (
 )
 
 // Architectures are those that our images are published for.
-var Architectures = []string{"amd64", "arm64"}
+func Architectures() []string { return []string{"amd64", "arm64"} }
 
 // Roots is where this machine keeps the certificate authorities that it trusts,
 // and where images look for theirs.
@@ -67,10 +67,10 @@ func Products() map[string]Product {
 	return map[string]Product{"daypass": Daypass, "daypass-kube": DaypassKube}
 }
 
-// Published is a product for every architecture, under one digest.
-func Published(ctx context.Context, source string, product Product) (v1.ImageIndex, error) {
+// Published is a product for some architectures, under one digest.
+func Published(ctx context.Context, source string, product Product, architectures ...string) (v1.ImageIndex, error) {
 	var all []Image
-	for _, a := range Architectures {
+	for _, a := range architectures {
 		image, err := product(ctx, source, a)
 		if err != nil {
 			return nil, err

@@ -13,7 +13,7 @@ func TestDaypassIsTheSameTwice(t *testing.T) {
 	}
 	var digests [2]v1.Hash
 	for i := range digests {
-		index, err := Published(t.Context(), "../..", Daypass)
+		index, err := Published(t.Context(), "../..", Daypass, Architectures()...)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -22,17 +22,19 @@ func main() { os.Exit(cli.Main(command())) }
 
 func command() *cobra.Command {
 	var out, tag string
+	var architectures []string
 	root := &cobra.Command{Use: "images", Short: "daypass's container images", Args: cobra.NoArgs}
 	root.PersistentFlags().StringVar(&tag, "tag", "dev", "tag of the images")
+	root.PersistentFlags().StringSliceVar(&architectures, "architecture", images.Architectures(), "of the images")
 	build := &cobra.Command{
 		Use:   "build",
-		Short: "Write the images as tars of OCI layouts, for amd64 and arm64",
+		Short: "Write the images as tars of OCI layouts",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := os.MkdirAll(out, 0o755); err != nil {
 				return err
 			}
-			return each(cmd, func(name string, index v1.ImageIndex) (string, error) {
+			return each(cmd, architectures, func(name string, index v1.ImageIndex) (string, error) {
 				file := filepath.Join(out, name+".tar")
 				if err := images.Write(file, name+":"+tag, index); err != nil {
 					return "", err
@@ -48,7 +50,7 @@ func command() *cobra.Command {
 		Short: "Push the images to REGISTRY (host, or host and path), with docker's credentials",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return each(cmd, func(name string, index v1.ImageIndex) (string, error) {
+			return each(cmd, architectures, func(name string, index v1.ImageIndex) (string, error) {
 				return images.Push(cmd.Context(), args[0], name+":"+tag, index)
 			})
 		},
@@ -57,14 +59,14 @@ func command() *cobra.Command {
 }
 
 // each makes every image and prints what is said of it.
-func each(cmd *cobra.Command, use func(name string, index v1.ImageIndex) (string, error)) error {
+func each(cmd *cobra.Command, architectures []string, use func(name string, index v1.ImageIndex) (string, error)) error {
 	source, err := checkout()
 	if err != nil {
 		return err
 	}
 	products := images.Products()
 	for _, name := range slices.Sorted(maps.Keys(products)) {
-		index, err := images.Published(cmd.Context(), source, products[name])
+		index, err := images.Published(cmd.Context(), source, products[name], architectures...)
 		if err != nil {
 			return err
 		}
