@@ -1,10 +1,11 @@
-// Walkthrough executes walkthroughs of docs/walkthroughs to their end:
+// Walkthrough executes pages of the documentation to their end:
 //
 //	go run ./e2e/walkthrough 02
-//	go run ./e2e/walkthrough all        # without a cluster, and the README
+//	go run ./e2e/walkthrough all        # all that have commands and need no cluster
 //	go run ./e2e/walkthrough cluster    # those that need one
 //	go run ./e2e/walkthrough README.md
 //	go run ./e2e/walkthrough -keep 04   # the cluster stays, to look around
+//	go run ./e2e/walkthrough -lang zh-CN 02
 //
 // Its last line says that the page holds, or which step does not. A page that
 // talks to Kubernetes gets a cluster of its own, with the local AWS behind
@@ -32,18 +33,19 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	keep := flag.Bool("keep", false, "leave a page's cluster running")
+	lang := flag.String("lang", "", "walk the translation into this `language`, as zh-CN")
 	flag.Parse()
-	if err := run(ctx, *keep, flag.Args()); err != nil {
+	if err := run(ctx, *keep, *lang, flag.Args()); err != nil {
 		fmt.Fprintf(os.Stderr, "walkthrough: error: %v\n", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, keep bool, args []string) error {
+func run(ctx context.Context, keep bool, lang string, args []string) error {
 	if len(args) != 1 {
-		return errors.New("usage: walkthrough [-keep] NUMBER|all|cluster")
+		return errors.New("usage: walkthrough [-keep] [-lang LANGUAGE] NUMBER|all|cluster")
 	}
-	pages, err := choose(args[0])
+	pages, err := choose(args[0], lang)
 	if err != nil {
 		return err
 	}
@@ -56,7 +58,7 @@ func run(ctx context.Context, keep bool, args []string) error {
 }
 
 // choose finds the pages that are meant.
-func choose(arg string) ([]string, error) {
+func choose(arg, lang string) ([]string, error) {
 	if strings.HasSuffix(arg, ".md") {
 		return []string{arg}, nil
 	}
@@ -64,12 +66,16 @@ func choose(arg string) ([]string, error) {
 	if group {
 		pattern = "*.md"
 	}
-	found, err := filepath.Glob(filepath.Join("docs", "walkthroughs", pattern))
+	found, err := filepath.Glob(filepath.Join("docs", lang, "walkthroughs", pattern))
 	if err != nil {
 		return nil, err
 	}
-	if arg == "all" {
-		found = append([]string{"README.md", "docs/sandbox.md"}, found...)
+	if group && lang == "" {
+		others, err := filepath.Glob("docs/*.md")
+		if err != nil {
+			return nil, err
+		}
+		found = append(append([]string{"README.md"}, others...), found...)
 	}
 	var pages []string
 	for _, path := range found {
@@ -77,12 +83,13 @@ func choose(arg string) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !group || wantsCluster(string(text)) == (arg == "cluster") {
+		executable := strings.Contains(string(text), "\n```console\n")
+		if !group || executable && wantsCluster(string(text)) == (arg == "cluster") {
 			pages = append(pages, path)
 		}
 	}
 	if len(pages) == 0 {
-		return nil, fmt.Errorf("no page docs/walkthroughs/%s (run in the root of the repository)", pattern)
+		return nil, fmt.Errorf("no page docs/walkthroughs/%s in this language (run in the root of the repository)", pattern)
 	}
 	return pages, nil
 }
