@@ -51,10 +51,10 @@ func TestTheRootIsChangedUnderReaders(t *testing.T) {
 	r.Upgrade(plain(a))
 	desk := newDesk(t, sandbox, n)
 	n.Apply(fmt.Sprintf("apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: workload, annotations: {daypass.dev/role-arn: %q}}\n", a.role))
+	begin := time.Now()
 	for i := range readers {
 		reads(n, i, a.bucket)
 	}
-	begin := time.Now()
 	healthy := func() error {
 		phases := n.Kubectl("get", "pods", "--output=jsonpath={.items[*].status.phase}")
 		if strings.Count(phases, "Running") != readers {
@@ -89,7 +89,7 @@ func TestTheRootIsChangedUnderReaders(t *testing.T) {
 			soonest = time.Since(begin)
 		}
 	}
-	t.Logf("all %d pods have a leaf below the new root %s after the change; the first had been refreshed %s after the pods were ready",
+	t.Logf("all %d pods have a leaf below the new root %s after the change; the first had been refreshed %s after the first pod was made",
 		readers, time.Since(changed).Round(time.Second), soonest.Round(time.Second))
 	n.Eventually(15*time.Minute, "AWS seeing every new leaf", func() error {
 		if err := healthy(); err != nil {
