@@ -10,20 +10,24 @@ import (
 	"daypass.dev/kube/api/v1alpha1"
 	"daypass.dev/policy"
 	"daypass.dev/sandbox/world"
+	"daypass.dev/setup"
 )
 
 // nodeCredentials are a role's that may call EKS Auth, as EC2 would give them
-// to the node.
-type nodeCredentials struct{ s *stage }
+// to a node of an account.
+type nodeCredentials struct {
+	s       *stage
+	account string
+}
 
 func (n nodeCredentials) Credentials(context.Context) (daypass.Credentials, error) {
 	w := n.s.sandbox.World
 	w.RLock()
-	role := w.Accounts[account].Roles["node"]
+	role := w.Accounts[n.account].Roles["node"]
 	w.RUnlock()
 	now := w.Now().Truncate(time.Second)
 	id, secret, token, err := w.Seal(world.Session{
-		Account: account, RoleName: role.Name, RoleARN: role.ARN, RoleID: role.ID, Name: "i-0", Issued: now, Expires: now.Add(time.Hour),
+		Account: n.account, RoleName: role.Name, RoleARN: role.ARN, RoleID: role.ID, Name: "i-0", Issued: now, Expires: now.Add(time.Hour),
 	})
 	return daypass.Credentials{AccessKeyID: id, SecretAccessKey: daypass.Secret(secret), SessionToken: daypass.Secret(token), Expires: now.Add(time.Hour)}, err
 }
@@ -54,7 +58,7 @@ func eksStage(t *testing.T) (*stage, *world.PodAssociation) {
 		Associations: map[string]*world.PodAssociation{a.ID: a},
 	}
 	s.agent.Vendor.Cluster.Method = v1alpha1.EKS
-	s.agent.Vendor.Upstream.Node = nodeCredentials{s}
+	s.agent.Vendor.Upstream.Node = nodeCredentials{s, account}
 	return s, a
 }
 
@@ -126,5 +130,64 @@ func TestEKSGivesAnotherRole(t *testing.T) {
 	}}}
 	if got := s.ask(s.sign(claims("shop", "web-1", "web")), "127.0.0.1"); got.status != 403 || got.Code != "UnexpectedRole" || got.AccessKeyId != "" {
 		t.Errorf("%+v", got)
+	}
+}
+
+// The trust policy that setup writes for one ServiceAccount of one cluster lets
+// in its pods, and no neighbours for whom EKS has an association with the role.
+func TestEKSNeighbours(t *testing.T) {
+	const other = "444455556666"
+	type neighbour struct {
+		move      func(*stage, *world.PodAssociation)
+		namespace string
+		account   string
+		key       string // of the condition that tells them apart
+	}
+	cluster := func(owner, name string) func(*stage, *world.PodAssociation) {
+		return func(s *stage, a *world.PodAssociation) {
+			all := s.sandbox.World.Accounts
+			c := *all[account].Clusters["prod"]
+			c.Name, c.ARN = name, "arn:aws:eks:us-east-1:"+owner+":cluster/"+name
+			all[owner].Clusters[name] = &c
+			s.agent.Vendor.Cluster.Name = name
+		}
+	}
+	for name, n := range map[string]neighbour{
+		"who is meant":           {nil, "shop", "web", ""},
+		"another ServiceAccount": {func(_ *stage, a *world.PodAssociation) { a.ServiceAccount = "api" }, "shop", "api", "aws:RequestTag/kubernetes-service-account"},
+		"another namespace":      {func(_ *stage, a *world.PodAssociation) { a.Namespace = "bank" }, "bank", "web", "aws:RequestTag/kubernetes-namespace"},
+		"another cluster":        {cluster(account, "dev"), "shop", "web", "aws:SourceArn"},
+		"without session tags":   {func(_ *stage, a *world.PodAssociation) { a.DisableSessionTags = true }, "shop", "web", "aws:RequestTag/kubernetes-"},
+		// The agent's node must be of the account, whose clusters it names.
+		"another account": {func(s *stage, a *world.PodAssociation) {
+			node := s.sandbox.World.Accounts[account].Roles["node"]
+			s.sandbox.World.AddAccount(other).AddRole("node", "/", node.Trust).Inline = node.Inline
+			cluster(other, "prod")(s, a)
+			s.agent.Vendor.Upstream.Node = nodeCredentials{s, other}
+		}, "shop", "web", "aws:SourceAccount"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, a := eksStage(t)
+			trust, err := setup.TrustPolicy(setup.Pod{ClusterARN: "arn:aws:eks:us-east-1:" + account + ":cluster/prod", Namespace: "shop", ServiceAccount: "web"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.trusting("app", string(trust))
+			if n.move != nil {
+				n.move(s, a)
+			}
+			s.account(n.namespace, n.account)
+			s.pod(n.namespace, "pod-1", n.account, "n1")
+			got := s.ask(s.sign(claims(n.namespace, "pod-1", n.account)), "127.0.0.1")
+			d := s.sandbox.Last(t, "AssumeRoleForPodIdentity")
+			switch {
+			case n.key == "" && got.status != 200:
+				t.Errorf("refused: %s: %s", d.Reason, d.Detail)
+			case n.key != "" && (got.status < 400 || got.AccessKeyId != "" || d.Allowed):
+				t.Errorf("let in: %+v", d)
+			case n.key != "" && (!strings.HasPrefix(d.Reason, "policy-condition") || !strings.Contains(d.Detail, n.key)):
+				t.Errorf("refused for %s: %s; wanted %s", d.Reason, d.Detail, n.key)
+			}
+		})
 	}
 }

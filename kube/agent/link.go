@@ -32,6 +32,7 @@ type Link struct {
 	Log           *slog.Logger
 
 	written *written
+	add     func(netlink.Link) error // nil: netlink.LinkAdd
 }
 
 // A Trouble says why the agent cannot serve, with a slug of the catalogue.
@@ -124,7 +125,11 @@ func family(a netip.Addr) int {
 // link is our dummy, which is made if need be; where the kernel has none, lo.
 func (l *Link) link() (netlink.Link, error) {
 	dummy := &netlink.Dummy{LinkAttrs: netlink.LinkAttrs{Name: device}}
-	err := netlink.LinkAdd(dummy)
+	add := l.add
+	if add == nil {
+		add = netlink.LinkAdd
+	}
+	err := add(dummy)
 	name := device
 	if err != nil && !errors.Is(err, syscall.EEXIST) {
 		if !errors.Is(err, syscall.EOPNOTSUPP) {

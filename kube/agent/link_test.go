@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -87,6 +88,54 @@ func TestWithoutIPv6(t *testing.T) {
 		t.Fatal(err)
 	}
 	if have, err := (&Link{}).Up(); err != nil || len(have) != 1 || have[0] != serviceV4 {
+		t.Errorf("%v, %v", have, err)
+	}
+}
+
+// A kernel without dummy links has the addresses on lo, of which nothing else is
+// taken away.
+func TestWithoutDummyLinks(t *testing.T) {
+	alone(t)
+	ip(t, "address add 10.9.9.9/32 dev lo")
+	l := &Link{add: func(netlink.Link) error { return unix.EOPNOTSUPP }}
+	for range 2 {
+		if have, err := l.Up(); err != nil || len(have) != 2 {
+			t.Fatalf("%v, %v", have, err)
+		}
+	}
+	if out := ip(t, "-brief address show dev lo"); !strings.Contains(out, "169.254.170.23/32") || !strings.Contains(out, "fd00:ec2::23/128") {
+		t.Error(out)
+	}
+	if err := l.Remove(); err != nil {
+		t.Error(err)
+	}
+	if out := ip(t, "-brief address show dev lo"); strings.Contains(out, "169.254.170.23") || strings.Contains(out, "fd00:ec2::23") || !strings.Contains(out, "10.9.9.9/32") {
+		t.Error(out)
+	}
+}
+
+// The agent writes no kernel settings, so that it needs no right to.
+func TestKernelSettingsMayNotBeWritten(t *testing.T) {
+	alone(t)
+	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range []struct {
+		from, to string
+		flags    uintptr
+	}{
+		{"", "/", unix.MS_REC | unix.MS_PRIVATE},
+		{"/proc/sys", "/proc/sys", unix.MS_BIND},
+		{"", "/proc/sys", unix.MS_BIND | unix.MS_REMOUNT | unix.MS_RDONLY},
+	} {
+		if err := unix.Mount(m.from, m.to, "", m.flags, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0o644) == nil {
+		t.Fatal("they can be written, so that nothing is shown")
+	}
+	if have, err := (&Link{}).Up(); err != nil || len(have) == 0 {
 		t.Errorf("%v, %v", have, err)
 	}
 }
