@@ -203,9 +203,14 @@ func traditional(cipher string) form {
 func TestEveryFormOfEveryKeyGivesCredentials(t *testing.T) {
 	l := newLocksmith(t)
 	tried := 0
-	for _, kind := range []string{"rsa-2048", "rsa-3072", "rsa-4096", "p-256", "p-384", "p-521"} {
+	kinds := []string{"rsa-2048", "p-256", "rsa-3072", "rsa-4096", "p-384", "p-521"}
+	for i, kind := range kinds {
 		l.key(kind)
-		for _, f := range forms() {
+		tries := forms()
+		if i >= 2 && !everyPair {
+			tries = tries[:1]
+		}
+		for _, f := range tries {
 			t.Run(kind+" "+f.name, func(t *testing.T) {
 				_ = os.Remove(l.path("key"))
 				f.make(l, kind)
@@ -225,7 +230,7 @@ func TestEveryFormOfEveryKeyGivesCredentials(t *testing.T) {
 			})
 		}
 	}
-	if seen := len(l.aws.Decisions()); tried < 6*len(forms()) || seen != tried {
+	if seen := len(l.aws.Decisions()); tried < 2*len(forms())+len(kinds)-2 || seen != tried {
 		t.Errorf("%d forms were tried, AWS saw %d calls", tried, seen)
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -17,7 +18,15 @@ import (
 // The scripts run this program itself, and whoami: a workload that knows
 // nothing of us but what its SDK finds.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"daypass": main, helperName: main, gtokenName: main, "whoami": whoami})
+	programs := map[string]func(){"daypass": main, helperName: main, gtokenName: main, "whoami": whoami}
+	if _, program := programs[filepath.Base(os.Args[0])]; !program {
+		// The scripts mostly wait.
+		flag.Parse()
+		if err := flag.Set("test.parallel", "8"); err != nil {
+			panic(err)
+		}
+	}
+	testscript.Main(m, programs)
 }
 
 // whoami prints the role that the AWS SDK for Go acts as, with credentials
