@@ -70,7 +70,8 @@ func (f *File) terraform() (string, error) {
 		})
 	}
 	doc := object{
-		"terraform": object{"required_providers": object{"aws": object{"source": "hashicorp/aws"}}},
+		// The first version of which it is known that profiles accept session names.
+		"terraform": object{"required_providers": object{"aws": object{"source": "hashicorp/aws", "version": ">= 6.28"}}},
 		"provider":  object{"aws": object{"region": f.Region, "allowed_account_ids": []string{f.Account}}},
 		"resource":  resources,
 	}
