@@ -1,2 +1,3 @@
-// Package page looks at the sandbox's page with a real browser.
+// Package page looks at the pages, the sandbox's and that of a cluster's status,
+// with a real browser.
 package page

@@ -62,38 +62,63 @@ func browse(t *testing.T, address string, args ...string) string {
 	return string(out)
 }
 
-// A state is one in which the page is looked at.
+// A state is one in which a page is looked at.
 type state struct {
-	name  string
-	fill  func(*testing.T, *sandboxtest.Sandbox)
+	name string
+	// serve has the page at an address, and tells what must not be on it.
+	serve func(*testing.T) (address string, secrets []string)
 	query string
 	args  []string // of the browser
 	wide  int
 }
 
 func states() []state {
-	nothing := func(*testing.T, *sandboxtest.Sandbox) {}
-	many := func(t *testing.T, s *sandboxtest.Sandbox) {
-		refusal(t, s)
-		for i := range 1000 {
-			s.World.Record(world.Decision{
-				Time: time.Now(), Service: "s3", Operation: "GetObject", Status: 200, Allowed: true, Path: fmt.Sprintf("/reports/%d.txt", i),
-				Caller: "arn:aws:sts::111122223333:assumed-role/reader/" + strings.Repeat("long-name-", 5), Tags: map[string]string{"x509SAN/URI": "spiffe://prod.example.org/ns/shop/sa/web"},
-			})
-		}
+	dark := []string{"--force-dark-mode", "--blink-settings=preferredColorScheme=0"}
+	var all []state
+	for _, p := range []struct {
+		name        string
+		empty, many func(*testing.T) (string, []string)
+	}{
+		{"decisions", decisions(nothing), decisions(thousand)},
+		{"status", workloads(0), workloads(1000)},
+	} {
+		all = append(all,
+			state{p.name + "-empty", p.empty, "", nil, 1280},
+			state{p.name + "-many", p.many, "", nil, 1280},
+			state{p.name + "-phone", p.many, "", nil, 500},
+			state{p.name + "-dark", p.many, "", dark, 1280},
+		)
 	}
-	return []state{
-		{"empty", nothing, "", nil, 1280},
-		{"refusal", refusal, "", nil, 1280},
-		{"many", many, "", nil, 1280},
-		{"filtered", many, "?verdict=refused", nil, 1280},
-		{"phone", refusal, "", nil, 500},
-		{"dark", refusal, "", []string{"--force-dark-mode", "--blink-settings=preferredColorScheme=0"}, 1280},
+	return append(all,
+		state{"decisions-refusal", decisions(refusal), "", nil, 1280},
+		state{"reason", workloads(0), "reason/policy-condition", nil, 1280},
+	)
+}
+
+// decisions are the sandbox's page.
+func decisions(fill func(*testing.T, *sandboxtest.Sandbox) []string) func(*testing.T) (string, []string) {
+	return func(t *testing.T) (string, []string) {
+		s := sandboxtest.Start(t, worldText)
+		secrets := fill(t, s)
+		return strings.Replace(s.URL, "https://", "http://", 1) + page.Path, secrets
 	}
 }
 
+func nothing(*testing.T, *sandboxtest.Sandbox) []string { return nil }
+
+func thousand(t *testing.T, s *sandboxtest.Sandbox) []string {
+	secrets := refusal(t, s)
+	for i := range 1000 {
+		s.World.Record(world.Decision{
+			Time: time.Now(), Service: "s3", Operation: "GetObject", Status: 200, Allowed: true, Path: fmt.Sprintf("/reports/%d.txt", i),
+			Caller: "arn:aws:sts::111122223333:assumed-role/reader/" + strings.Repeat("long-name-", 5), Tags: map[string]string{"x509SAN/URI": "spiffe://prod.example.org/ns/shop/sa/web"},
+		})
+	}
+	return secrets
+}
+
 // refusal makes real calls: one that is allowed, one that is refused.
-func refusal(t *testing.T, s *sandboxtest.Sandbox) {
+func refusal(t *testing.T, s *sandboxtest.Sandbox) (secrets []string) {
 	t.Helper()
 	if _, err := sts.NewFromConfig(s.Config()).GetCallerIdentity(t.Context(), nil); err != nil {
 		t.Fatal(err)
@@ -112,11 +137,8 @@ func refusal(t *testing.T, s *sandboxtest.Sandbox) {
 	if err == nil {
 		t.Fatal("what should be refused is not")
 	}
-	secrets = append(secrets, *c.SecretAccessKey, *c.SessionToken, s.Admin.Secret)
+	return []string{*c.SecretAccessKey, *c.SessionToken, s.Admin.Secret}
 }
-
-// secrets are those that were used in calls; the page must not have them.
-var secrets []string
 
 const worldText = `
 accounts:
@@ -141,9 +163,8 @@ func TestStates(t *testing.T) {
 	}
 	for _, st := range states() {
 		t.Run(st.name, func(t *testing.T) {
-			s := sandboxtest.Start(t, worldText)
-			st.fill(t, s)
-			address := strings.Replace(s.URL, "https://", "http://", 1) + page.Path + st.query
+			address, secrets := st.serve(t)
+			address += st.query
 			answer, err := http.Get(address)
 			if err != nil {
 				t.Fatal(err)
@@ -180,7 +201,7 @@ func draw(t *testing.T, st state, address, file string) {
 		t.Fatal(err)
 	}
 	light := brightness(picture)
-	if dark := st.name == "dark"; dark && light > 0.4 || !dark && light < 0.6 {
+	if dark := strings.HasSuffix(st.name, "-dark"); dark && light > 0.4 || !dark && light < 0.6 {
 		t.Errorf("its brightness is %.2f", light)
 	}
 }
@@ -203,11 +224,11 @@ func violations(t *testing.T, st state, text, rules string) {
 	t.Helper()
 	const report = `<script>axe.run().then(r => { const e = document.createElement("pre"); e.id = "axe";
  e.textContent = "AXE" + JSON.stringify({passes: r.passes.length, violations: r.violations.map(v => v.id + ": " + v.help + " " + v.nodes.map(n => n.html + " " + n.failureSummary).join("; "))}) + "END"; document.body.append(e); })</script>`
-	// Ten calls stand for all: the others are of the same markup, and axe-core
+	// Ten entries stand for all: the others are of the same markup, and axe-core
 	// takes minutes for many on a busy machine.
-	const calls = 10
-	if articles := strings.SplitAfter(text, "</article>"); len(articles) > calls+1 {
-		text = strings.Join(articles[:calls], "") + articles[len(articles)-1]
+	const entries = 10
+	if articles := strings.SplitAfter(text, "</article>"); len(articles) > entries+1 {
+		text = strings.Join(articles[:entries], "") + articles[len(articles)-1]
 	}
 	file := filepath.Join(t.TempDir(), "page.html")
 	if err := os.WriteFile(file, []byte(strings.Replace(text, "</body>", "<script>"+rules+"</script>"+report+"</body>", 1)), 0o600); err != nil {

@@ -123,7 +123,7 @@ func TestOrderAndWords(t *testing.T) {
 	p := serving(status())
 	body = ask(t, p, p.Path(), nil).Body.String()
 	last := 0
-	for _, name := range []string{"shop/sick", "no pod of denied", "back/brief", "shop/long", "back/quiet"} {
+	for _, name := range []string{"shop/sick", "back/denied, no pod", "back/brief", "shop/long", "back/quiet"} {
 		at := strings.Index(body, name+"</span>")
 		if at < last {
 			t.Errorf("%s stands at %d, what comes before it at %d", name, at, last)
