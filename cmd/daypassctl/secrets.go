@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os/exec"
 	"strings"
 	"text/tabwriter"
@@ -17,6 +19,7 @@ import (
 	"daypass.dev/config"
 	"daypass.dev/exchange"
 	"daypass.dev/internal/cli"
+	"daypass.dev/kube/api/v1alpha1"
 	"daypass.dev/proof"
 	"daypass.dev/reason"
 	"daypass.dev/secrets"
@@ -30,11 +33,13 @@ func secretsCommand() *cobra.Command {
 
 type secretsOptions struct {
 	file, as, role, kubeconfig string
+	method, pod                string
+	cluster, trustDomain       string
 	aws                        config.Settings
 }
 
 func secretsCheck() *cobra.Command {
-	o := &secretsOptions{aws: config.Defaults()}
+	o := &secretsOptions{aws: config.Defaults(), method: string(v1alpha1.WebIdentity)}
 	c := &cobra.Command{
 		Use:   "check",
 		Short: "would this SecretProviderClass mount?",
@@ -43,16 +48,27 @@ which files it makes. With --as it then tries: it has kubectl make a token of th
 ServiceAccount, assumes the role that its annotation or --role-arn names, and
 reads every object. The values are thrown away.
 
-Only web identity can be tried from here: an identity by certificate, or of EKS
-Pod Identity, is the pod's alone.`,
+A class with usePodIdentity is read by the cluster's method. With --method eks,
+a running pod of the ServiceAccount is named with --pod, and your own AWS session
+must have eks-auth:AssumeRoleForPodIdentity, as nodes have. With --method
+roles-anywhere nothing can be read from here, since only the agent holds the
+certificate: IAM's policy simulator is asked, with your own AWS session, whether
+the role's policies allow each call to a session with the certificate's tags.
+Policies of secrets and keys have no part in that.`,
 		Example: `  daypassctl secrets check -f class.yaml
-  daypassctl secrets check -f class.yaml --as shop/web --region eu-west-1`,
+  daypassctl secrets check -f class.yaml --as shop/web --region eu-west-1
+  daypassctl secrets check -f class.yaml --as shop/web --method eks --cluster-name prod --pod web-0
+  daypassctl secrets check -f class.yaml --as shop/web --method roles-anywhere --cluster-name prod --trust-domain prod.example.org`,
 		Args: cobra.NoArgs,
 	}
 	c.Flags().StringVarP(&o.file, "file", "f", "", "`FILE` with the SecretProviderClass, in YAML or JSON")
 	cli.Bind(c,
 		cli.Setting{Flag: "as", Arg: "NAMESPACE/NAME", Into: &o.as, Help: "ServiceAccount to try it as"},
 		cli.Setting{Flag: "role-arn", Arg: "ARN", Into: &o.role, Help: "role to try it as, if the ServiceAccount's annotation does not say"},
+		cli.Setting{Flag: "method", Arg: "METHOD", Into: &o.method, Help: "the cluster's, for classes with usePodIdentity: web-identity, eks or roles-anywhere"},
+		cli.Setting{Flag: "cluster-name", Arg: "NAME", Into: &o.cluster, Help: "the cluster's name, which EKS or certificates know"},
+		cli.Setting{Flag: "trust-domain", Arg: "NAME", Into: &o.trustDomain, Help: "SPIFFE trust domain of the cluster, for roles-anywhere"},
+		cli.Setting{Flag: "pod", Arg: "NAME", Into: &o.pod, Help: "running pod of the ServiceAccount, for eks"},
 		cli.Setting{Flag: "region", Arg: "REGION", Into: &o.aws.Region, Also: []string{"AWS_REGION", "AWS_DEFAULT_REGION"}, Help: "region, if the class names none"},
 		cli.Setting{Flag: "kubeconfig", Arg: "FILE", Into: &o.kubeconfig, Help: "what kubectl is to use, if not its own choice"},
 		cli.Setting{Flag: "ca-bundle", Arg: "FILE", Into: &o.aws.CABundle, Also: []string{"AWS_CA_BUNDLE"}, Help: "PEM file with the only roots to trust for AWS"},
@@ -78,6 +94,10 @@ func (o *secretsOptions) run(ctx context.Context, stdout, stderr io.Writer) erro
 	values, role, err := o.try(ctx, class)
 	if err != nil {
 		return refusedMount(err)
+	}
+	if values == nil && len(class.Objects) > 0 {
+		fmt.Fprintf(stdout, "the policies of %s let %s read all of it; nothing was read\n", role, o.as)
+		return table(stdout, class, nil)
 	}
 	if _, _, err := class.Render(values, 0o644); err != nil {
 		return refusedMount(err)
@@ -148,7 +168,11 @@ func (o *secretsOptions) try(ctx context.Context, class *secrets.Class) ([]secre
 	if !ok || namespace == "" || name == "" {
 		return nil, "", cli.Usagef("give NAMESPACE/NAME", "--as: %.80q is no ServiceAccount", o.as)
 	}
-	if o.role == "" {
+	if err := o.fits(class); err != nil {
+		return nil, "", err
+	}
+	// On EKS the cluster's own association may be all that names a role.
+	if o.role == "" && o.method != string(v1alpha1.EKS) {
 		role, err := o.annotated(ctx, namespace, name)
 		if err != nil {
 			return nil, "", err
@@ -159,31 +183,88 @@ func (o *secretsOptions) try(ctx context.Context, class *secrets.Class) ([]secre
 	if err != nil {
 		return nil, "", err
 	}
-	audience := "sts.amazonaws.com"
-	if class.PodIdentity {
-		audience = "pods.eks.amazonaws.com"
+	region := cmp.Or(class.Region, o.aws.Region)
+	if o.method == string(v1alpha1.RolesAnywhere) {
+		err := o.simulate(ctx, class, namespace, name, region)
+		return nil, o.role, err
 	}
-	text, err := o.kubectl(ctx, "create", "token", name, "--namespace", namespace, "--audience", audience)
+	source, err := o.source(ctx, class, namespace, name, region, client)
 	if err != nil {
 		return nil, "", err
 	}
-	token, err := proof.ParseToken(strings.TrimSpace(text))
-	if err != nil {
-		return nil, "", fmt.Errorf("reading the token that kubectl has made: %w", err)
-	}
-	region := o.aws.Region
-	if class.Region != "" {
-		region = class.Region
-	}
-	source := &exchange.WebIdentity{Token: only{token}, RoleARN: o.role, Region: region, Endpoint: o.aws.AnyEndpoint, Client: client, SessionName: "daypassctl-secrets-check"}
 	creds, err := source.Credentials(ctx)
 	if err != nil {
 		row, _ := reason.Lookup("secrets-credentials")
 		return nil, "", &secrets.Error{Slug: "secrets-credentials", Err: err, Hint: row.Mend}
 	}
+	role := cmp.Or(o.role, creds.RoleARN, "the role of EKS's association")
 	reader := &secrets.Reader{Endpoint: o.aws.AnyEndpoint, Client: client}
-	values, err := reader.Read(ctx, secrets.Principal{Key: o.role, Account: strings.SplitN(o.role, ":", 6)[4], Source: had{creds}}, class, region, false)
-	return values, o.role, err
+	values, err := reader.Read(ctx, secrets.Principal{Key: role, Account: cmp.Or(creds.AccountID, accountOf(role)), Source: had{creds}}, class, region, false)
+	return values, role, err
+}
+
+func accountOf(arn string) string {
+	if parts := strings.SplitN(arn, ":", 6); len(parts) == 6 {
+		return parts[4]
+	}
+	return ""
+}
+
+// fits says whether the method is one for the class, with all that it needs.
+func (o *secretsOptions) fits(class *secrets.Class) error {
+	switch v1alpha1.Method(o.method) {
+	case v1alpha1.WebIdentity:
+		return nil
+	case v1alpha1.EKS:
+		if o.cluster == "" || o.pod == "" {
+			return cli.Usagef("give both", "--method eks needs --cluster-name and --pod")
+		}
+	case v1alpha1.RolesAnywhere:
+		if o.cluster == "" || o.trustDomain == "" {
+			return cli.Usagef("give what the chart has as cluster.name and cluster.trustDomain", "--method roles-anywhere needs --cluster-name and --trust-domain")
+		}
+	default:
+		return cli.Usagef("give web-identity, eks or roles-anywhere", "--method: %.40q is none", o.method)
+	}
+	if !class.PodIdentity {
+		return cli.Usagef(`leave --method out, or write usePodIdentity: "true" into the class`, "a class without usePodIdentity is read by web identity, whatever the cluster's method")
+	}
+	return nil
+}
+
+// source is who asks AWS for the ServiceAccount's credentials.
+func (o *secretsOptions) source(ctx context.Context, class *secrets.Class, namespace, name, region string, client *http.Client) (daypass.Source, error) {
+	audience := "sts.amazonaws.com"
+	if class.PodIdentity {
+		audience = "pods.eks.amazonaws.com"
+	}
+	args := []string{"create", "token", name, "--namespace", namespace, "--audience", audience}
+	if o.method == string(v1alpha1.EKS) {
+		args = append(args, "--bound-object-kind", "Pod", "--bound-object-name", o.pod)
+	}
+	text, err := o.kubectl(ctx, args...)
+	if err != nil {
+		return nil, err
+	}
+	token, err := proof.ParseToken(strings.TrimSpace(text))
+	if err != nil {
+		return nil, fmt.Errorf("reading the token that kubectl has made: %w", err)
+	}
+	if o.method != string(v1alpha1.EKS) {
+		return &exchange.WebIdentity{Token: only{token}, RoleARN: o.role, Region: region, Endpoint: o.aws.AnyEndpoint, Client: client, SessionName: "daypassctl-secrets-check"}, nil
+	}
+	own, why := operator(ctx)
+	if own == nil {
+		return nil, cli.Usagef("log in as for the AWS CLI: aws sso login, or AWS_PROFILE", "%s", why)
+	}
+	keys, err := own.Credentials.Retrieve(ctx)
+	if err != nil {
+		return nil, err
+	}
+	node := had{daypass.Credentials{AccessKeyID: keys.AccessKeyID, SecretAccessKey: daypass.Secret(keys.SecretAccessKey), SessionToken: daypass.Secret(keys.SessionToken)}}
+	return &exchange.PodIdentity{
+		Cluster: o.cluster, Token: only{token}, Node: node, RoleARN: o.role, Region: cmp.Or(o.aws.Region, own.Region), Endpoint: o.aws.AnyEndpoint, Client: client,
+	}, nil
 }
 
 // only is a proof.TokenSource of one token.

@@ -43,6 +43,7 @@ type desk struct {
 	*sandboxtest.Sandbox
 	t       *testing.T
 	dir     string
+	key     *ecdsa.PrivateKey // the issuer's
 	options secretsOptions
 }
 
@@ -53,6 +54,7 @@ func newDesk(t *testing.T, class, annotations string) *desk {
 	if err != nil {
 		t.Fatal(err)
 	}
+	d.key = key
 	keys, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "k", Algorithm: "ES256", Use: "sig"}}})
 	if err != nil {
 		t.Fatal(err)
@@ -69,29 +71,37 @@ func newDesk(t *testing.T, class, annotations string) *desk {
 	}
 	d.World.Accounts["111122223333"].AddRole("reader", "/", trust)
 	d.World.Unlock()
+	d.write("class.yaml", class, 0o600)
+	d.kubectl(annotations, map[string]any{"aud": []string{"sts.amazonaws.com"}})
+	t.Setenv("PATH", d.dir+":"+os.Getenv("PATH"))
+	d.options = secretsOptions{file: filepath.Join(d.dir, "class.yaml"), as: "shop/web", aws: config.Defaults(), method: "web-identity"}
+	d.options.aws.AnyEndpoint, d.options.aws.CABundle = d.URL, d.CAFile
+	return d
+}
+
+// kubectl is one that prints a ServiceAccount with these annotations, and a token
+// of it with these claims.
+func (d *desk) kubectl(annotations string, claims map[string]any) {
+	d.t.Helper()
 	now := time.Now().Unix()
-	payload, err := json.Marshal(map[string]any{"iss": "https://issuer.test", "sub": "system:serviceaccount:shop:web", "aud": []string{"sts.amazonaws.com"}, "iat": now, "exp": now + 600})
+	claims["iss"], claims["sub"], claims["iat"], claims["exp"] = "https://issuer.test", "system:serviceaccount:shop:web", now, now+600
+	payload, err := json.Marshal(claims)
 	if err != nil {
-		t.Fatal(err)
+		d.t.Fatal(err)
 	}
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: key, KeyID: "k"}}, nil)
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: d.key, KeyID: "k"}}, nil)
 	if err != nil {
-		t.Fatal(err)
+		d.t.Fatal(err)
 	}
 	signed, err := signer.Sign(payload)
 	if err != nil {
-		t.Fatal(err)
+		d.t.Fatal(err)
 	}
 	token, err := signed.CompactSerialize()
 	if err != nil {
-		t.Fatal(err)
+		d.t.Fatal(err)
 	}
-	d.write("class.yaml", class, 0o600)
-	d.write("kubectl", "#!/bin/sh\ncase \"$1 $2 $3\" in\n'create token web') echo "+token+" ;;\n'get serviceaccount web') echo '{\"metadata\":{\"annotations\":{"+annotations+"}}}' ;;\n*) echo no such thing >&2; exit 1 ;;\nesac\n", 0o700)
-	t.Setenv("PATH", d.dir+":"+os.Getenv("PATH"))
-	d.options = secretsOptions{file: filepath.Join(d.dir, "class.yaml"), as: "shop/web", aws: config.Defaults()}
-	d.options.aws.AnyEndpoint, d.options.aws.CABundle = d.URL, d.CAFile
-	return d
+	d.write("kubectl", "#!/bin/sh\necho \"$@\" >> "+filepath.Join(d.dir, "asked")+"\ncase \"$1 $2 $3\" in\n'create token web') echo "+token+" ;;\n'get serviceaccount web') echo '{\"metadata\":{\"annotations\":{"+annotations+"}}}' ;;\n*) echo no such thing >&2; exit 1 ;;\nesac\n", 0o700)
 }
 
 func (d *desk) write(name, text string, mode os.FileMode) {
