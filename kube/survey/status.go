@@ -77,6 +77,7 @@ type reading struct {
 	associations []v1alpha1.PodIdentityAssociation
 	settings     inject.Settings
 	known        bool                 // these are the cluster's settings
+	injects      bool                 // what a pod lacks was missed, and is not given by hand
 	certificates map[string]time.Time // ends, by NAMESPACE/POD
 	refusals     map[string]Refusal   // by KIND/NAMESPACE/NAME
 }
@@ -85,7 +86,7 @@ type reading struct {
 func (c *Cluster) Status(ctx context.Context, namespace string) (*Status, error) {
 	s := &Status{Workloads: []Workload{}, Programs: []Program{}}
 	in := c.installation(ctx)
-	r := reading{settings: in.settings, known: in.known}
+	r := reading{settings: in.settings, known: in.known, injects: in.injects}
 	var pods corev1.PodList
 	var accounts corev1.ServiceAccountList
 	if err := c.objects.List(ctx, &pods, client.InNamespace(namespace)); err != nil {
@@ -162,7 +163,7 @@ func (r *reading) workloads(now time.Time) []Workload {
 			continue
 		}
 		w := workload(pod, account, r.associations, r.settings)
-		if !r.known { // what is refused or missing depends on them
+		if !r.known || !r.injects && w.Reason == "injection-missed" { // what is refused or missing depends on them
 			w.Reason, w.Detail = "", ""
 		}
 		if w.Role == "" && w.Reason == "" {

@@ -83,7 +83,7 @@ func TestWhatAnEventTells(t *testing.T) {
 
 func reads(t *testing.T, r reading, agents ...Agent) map[string]Workload {
 	t.Helper()
-	r.settings, r.known = settings(), true
+	r.settings, r.known, r.injects = settings(), true, true
 	s := &Status{At: time.Now(), Agents: agents}
 	s.Workloads = r.workloads(s.At)
 	s.held()

@@ -68,6 +68,7 @@ func connect(config *rest.Config, namespace string) (*Cluster, error) {
 type installation struct {
 	settings inject.Settings
 	known    bool               // settings are those of a program that was found
+	injects  bool               // pods are given what they need, not by hand
 	webhook  *appsv1.Deployment // nil: not found
 	unseen   string             // why it could not be looked for
 }
@@ -89,7 +90,7 @@ func (c *Cluster) installation(ctx context.Context) installation {
 	in.webhook = of["webhook"]
 	for _, d := range []*appsv1.Deployment{of["detector"], of["webhook"]} {
 		if d != nil {
-			in.settings, in.known = settingsOf(d.Spec.Template), true
+			in.settings, in.known, in.injects = settingsOf(d.Spec.Template), true, true
 		}
 	}
 	if in.known {
