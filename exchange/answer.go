@@ -95,11 +95,11 @@ func (a *answer) issued(got keys, role arn, now time.Time) (daypass.Credentials,
 	}, nil
 }
 
-// refusal is the error that AWS expressed. restJson1 puts the code into a
+// refusal is the error that AWS expressed, without a hint. restJson1 puts the code into a
 // header or the body.
 //
 // https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html#operation-error-serialization
-func (a *answer) refusal(now time.Time) error {
+func (a *answer) refusal(now time.Time) *daypass.Error {
 	var body struct {
 		Type    string `json:"__type"`
 		Code    string `json:"code"`
@@ -117,11 +117,7 @@ func (a *answer) refusal(now time.Time) error {
 			break
 		}
 	}
-	e := a.refused(code, body.Message, now)
-	if code != "" {
-		e.Hint = hint(code, e.Message)
-	}
-	return e
+	return a.refused(code, body.Message, now)
 }
 
 // nameRefused tells whether the profile does not accept the session's name, as

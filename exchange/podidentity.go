@@ -126,11 +126,12 @@ func (p *PodIdentity) send(ctx context.Context, base, body string, by daypass.Cr
 func (p *PodIdentity) read(a *answer, token *proof.Token) (daypass.Credentials, error) {
 	none, now := daypass.Credentials{}, p.clock.now()
 	if !a.success() {
-		err := a.refusal(now)
-		if e, ok := err.(*daypass.Error); ok {
-			e.Message = hide(token, e.Message)
+		e := a.refusal(now)
+		e.Message = hide(token, e.Message)
+		if e.Hint == "" {
+			e.Hint = hint(e.Code, e.Message)
 		}
-		return none, err
+		return none, e
 	}
 	if a.broken != nil {
 		return none, a.invalid("the answer is not whole after %d bytes: %v", len(a.body), a.broken)

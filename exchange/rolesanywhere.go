@@ -82,7 +82,7 @@ func (r *RolesAnywhere) Credentials(ctx context.Context) (daypass.Credentials, e
 		return daypass.Credentials{}, &InputError{
 			Setting: "intermediates",
 			Err:     fmt.Errorf("the chain holds %d certificates beside the leaf, Roles Anywhere takes at most %d", n, sigv4x509.MaxChain),
-			Hint:    "leave out what does not stand between the leaf and the trust anchor",
+			Hint:    "leave out what does not stand between the leaf and the trust anchor [chain-depth]",
 		}
 	}
 	answer, err := r.ask(ctx, call, key)
@@ -97,6 +97,9 @@ func (r *RolesAnywhere) Credentials(ctx context.Context) (daypass.Credentials, e
 		return daypass.Credentials{}, err
 	}
 	got, err := answer.credentials(call.role, r.clock.now())
+	if refused := (*daypass.Error)(nil); errors.As(err, &refused) && refused.Hint == "" && refused.Status/100 == 4 {
+		refused.Hint = r.sessionHint(refused, call.role, key)
+	}
 	if err != nil {
 		return daypass.Credentials{}, err
 	}

@@ -29,7 +29,7 @@ func (r *RolesAnywhere) prepare() (*call, error) {
 	region, fips := plainRegion(r.Region)
 	switch {
 	case profile.region != anchor.region:
-		return nil, input("profile ARN", "make a profile in the trust anchor's region, or an anchor in the profile's",
+		return nil, input("profile ARN", "make a profile in the trust anchor's region, or an anchor in the profile's [profile-elsewhere]",
 			"it is of region %s, the trust anchor of %s", profile.region, anchor.region)
 	case profile.partition != anchor.partition:
 		return nil, input("profile ARN", "", "it is of partition %s, the trust anchor of %s", profile.partition, anchor.partition)

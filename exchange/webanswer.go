@@ -83,7 +83,8 @@ func webHint(e *daypass.Error, token *proof.Token) string {
 	switch e.Code {
 	case "AccessDenied":
 		return "the role must exist, and its trust policy let sts:AssumeRoleWithWebIdentity be called with this token: " +
-			from + ", aud " + short(strings.Join(token.Audience, " ")) + ", sub " + short(token.Subject)
+			from + ", aud " + short(strings.Join(token.Audience, " ")) + ", sub " + short(token.Subject) + "; AWS says the same of " +
+			bracketed(rows(append(ofTrust(), "trust-tag-session", "trust-source-identity", "provider-id")...))
 	case "ExpiredTokenException":
 		return "the token ended at " + token.Expires.Format(time.RFC3339) + ": check that what renews it still runs [token-expired]"
 	}
@@ -92,8 +93,8 @@ func webHint(e *daypass.Error, token *proof.Token) string {
 	case len(found) == 1:
 		return found[0].Cause + "; " + found[0].Mend + " [" + found[0].Slug + "] (" + from + ")"
 	case len(found) > 1:
-		return "AWS must be able to read the issuer's keys and verify the token by them (" + from + ", aud " +
-			short(strings.Join(token.Audience, " ")) + ")"
+		return "AWS must be able to read the token, find its issuer's keys and verify it by them (" + from + ", aud " +
+			short(strings.Join(token.Audience, " ")) + "); it says the same of " + bracketed(found)
 	}
 	return ""
 }

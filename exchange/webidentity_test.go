@@ -223,7 +223,7 @@ func TestRefusalsOfWebIdentity(t *testing.T) {
 		"no provider": {reply(400, webError("InvalidIdentityToken", "No OpenIDConnect provider found in your account for https://oidc.example.com/id/1")),
 			"InvalidIdentityToken", "No OpenIDConnect", "create the provider", false, 0},
 		"many causes": {reply(400, webError("InvalidIdentityToken", "The web identity token provided could not be validated. See the AssumeRoleWithWebIdentity documentation for requirements.")),
-			"InvalidIdentityToken", "could not be validated", "read the issuer's keys", false, 0},
+			"InvalidIdentityToken", "could not be validated", "find its issuer's keys", false, 0},
 		"issuer out of reach": {reply(400, webError("IDPCommunicationError", "m")), "IDPCommunicationError", "m", "", true, 0},
 		"unknown words":       {reply(400, webError("Odd", "m")), "Odd", "m", "", false, 0},
 		"throttled":           {reply(400, webError("Throttling", "Rate exceeded"), "Retry-After", "7"), "Throttling", "Rate", "", true, 7 * time.Second},
@@ -256,7 +256,7 @@ func TestRefusalsOfWebIdentity(t *testing.T) {
 func TestHintsOfOddClaims(t *testing.T) {
 	w := webSource(webFake(func(*http.Request) *http.Response { return reply(403, webError("AccessDenied", "m")) }))
 	w.Token = &bearer{token: jwt(func(c map[string]any) { c["sub"] = "a\x1b[31m\n" + strings.Repeat("é", 3000) })}
-	if hint := webRefused(t, w).Hint; strings.ContainsAny(hint, "\n\x1b") || len([]rune(hint)) > 600 {
+	if hint := webRefused(t, w).Hint; strings.ContainsAny(hint, "\n\x1b") || len([]rune(hint)) > 900 {
 		t.Errorf("hint %q", hint)
 	}
 }
