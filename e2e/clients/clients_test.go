@@ -130,7 +130,7 @@ func readOncePerProcess(ctx context.Context, t *testing.T, s *stage.Stage, c Rea
 		select {
 		case <-ctx.Done():
 			t.Fatal(ctx.Err())
-		case <-time.After(life / 3):
+		case <-time.After(life * 11 / 20): // by then they are renewed
 		}
 	}
 }

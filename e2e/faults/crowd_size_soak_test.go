@@ -10,3 +10,6 @@ const (
 	crowdedFor = 10 * time.Second
 	crowdedMB  = 80
 )
+
+// everySDK meets every fault.
+const everySDK = true

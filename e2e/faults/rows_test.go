@@ -23,6 +23,8 @@ type fault struct {
 	// firsts are the shortest pauses after the first failures, where no
 	// credentials have ever come: they double. What follows is no shorter.
 	firsts []time.Duration
+	// like is an earlier fault at which callers are answered the same, or empty.
+	like string
 }
 
 // Of exchange's own codes, and of deliver's for what is none of AWS's.
@@ -37,22 +39,24 @@ func faults() []fault {
 	const second = time.Second
 	doubling := []time.Duration{second, second, 2 * second, 4 * second, 8 * second}
 	refused := []time.Duration{5 * second, 10 * second}
-	body := func(s string) world.Fault { return world.Fault{Body: &s} }
+	broken := func(name, body string) fault {
+		return fault{name, strike(world.Fault{Body: &body}), []string{invalid}, second, doubling, "half-a-body"}
+	}
 	return []fault{
-		{"refusing-by-trust-policy", untrusted, []string{"AccessDeniedException"}, second, refused},
-		{"refusing-by-profile", disabled, []string{"AccessDeniedException"}, second, refused},
+		{"refusing-by-trust-policy", untrusted, []string{"AccessDeniedException"}, second, refused, ""},
+		{"refusing-by-profile", disabled, []string{"AccessDeniedException"}, second, refused, "refusing-by-trust-policy"},
 		{"throttling", strike(world.Fault{Throttle: true, RetryAfter: 5 * second}), []string{"ThrottlingException"}, 5 * second,
-			[]time.Duration{5 * second, 5 * second}},
+			[]time.Duration{5 * second, 5 * second}, ""},
 		{"failing", strike(world.Fault{Code: "InternalServerException", Message: "later", Status: http.StatusInternalServerError}),
-			[]string{"InternalServerException"}, second, doubling},
-		{"hanging", strike(world.Fault{Hang: true}), []string{pending, unavailable}, 16 * second, []time.Duration{16 * second, 16 * second}},
-		{"resetting", strike(world.Fault{Reset: true}), []string{unavailable}, second, doubling},
-		{"half-a-body", strike(world.Fault{HalfBody: true}), []string{invalid}, second, doubling},
-		{"wrong-json", strike(body(`{"credentialSet": [{"credentials": `)), []string{invalid}, second, doubling},
-		{"no-json", strike(body(`<html>a portal asks you to log in</html>`)), []string{invalid}, second, doubling},
-		{"empty-credential-set", strike(body(`{"credentialSet": []}`)), []string{invalid}, second, doubling},
-		{"empty-key", strike(body(`{"credentialSet": [{"credentials": {"accessKeyId": "", "secretAccessKey": "", ` +
-			`"sessionToken": "", "expiration": "2099-01-01T00:00:00Z"}}]}`)), []string{invalid}, second, doubling},
+			[]string{"InternalServerException"}, second, doubling, ""},
+		{"hanging", strike(world.Fault{Hang: true}), []string{pending, unavailable}, 16 * second, []time.Duration{16 * second, 16 * second}, ""},
+		{"resetting", strike(world.Fault{Reset: true}), []string{unavailable}, second, doubling, "hanging"},
+		{"half-a-body", strike(world.Fault{HalfBody: true}), []string{invalid}, second, doubling, ""},
+		broken("wrong-json", `{"credentialSet": [{"credentials": `),
+		broken("no-json", `<html>a portal asks you to log in</html>`),
+		broken("empty-credential-set", `{"credentialSet": []}`),
+		broken("empty-key", `{"credentialSet": [{"credentials": {"accessKeyId": "", "secretAccessKey": "", `+
+			`"sessionToken": "", "expiration": "2099-01-01T00:00:00Z"}}]}`),
 	}
 }
 
