@@ -214,6 +214,18 @@ func TestSchemaAgreesWithTheReader(t *testing.T) {
 			t.Errorf("%s: %v", method, err)
 		}
 	}
+	page, err := os.ReadFile("../docs/setup.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(page), "```yaml\n")
+	example, _, _ = strings.Cut(example, "```")
+	if err := s.Validate(plain(t, example)); err != nil {
+		t.Errorf("the example of docs/setup.md: %v", err)
+	}
+	if _, err := parse("setup.md", []byte(example)); err != nil {
+		t.Errorf("the example of docs/setup.md: %v", err)
+	}
 	seen := 0
 	for _, m := range mistakes() {
 		err := s.Validate(plain(t, m.in(t)))
