@@ -61,6 +61,12 @@ func parameterStore() []Reason {
 			"the parameter would have more versions or labels than allowed", "remove what is not needed"},
 		{"parameter-key", "InvalidKeyId", "Invalid keyId %s",
 			"the KMS key of the SecureString does not exist, is disabled or fits no such parameter", "name a key of the region that is enabled"},
+		{"parameter-policy", "MalformedResourcePolicyDocumentException", "The specified policy document is malformed or invalid.",
+			"the parameter's resource policy is none that Systems Manager takes", "correct what the detail names"},
+		{"parameter-policy-tier", "ResourcePolicyInvalidParameterException", "The resource must be a parameter in the advanced tier.",
+			"the parameter is of the standard tier, which cannot be shared", "put it anew with --tier Advanced"},
+		{"parameter-policy-conflict", "ResourcePolicyConflictException", "The hash provided in the call doesn't match the stored hash.",
+			"the call does not name the policy that is there", "give PolicyId and PolicyHash as get-resource-policies shows them"},
 		{"ssm-parameter", "ValidationException", "",
 			"a parameter of the call is missing or not of the form that Systems Manager takes", "correct the parameter that the message names"},
 	}

@@ -134,7 +134,7 @@ func getParametersByPath(c *world.Call, in struct {
 		return nil, invalid("The parameter doesn't meet the parameter name requirements. The parameter name must begin with a forward slash \"/\".")
 	}
 	at := place{c.Caller.Account, c.Region, in.Path}
-	if err := authorize(c, "GetParametersByPath", at, nil); err != nil {
+	if err := authorize(c, "GetParametersByPath", at, world.Parameter{}); err != nil {
 		return nil, err
 	}
 	most := 10

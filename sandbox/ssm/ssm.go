@@ -1,7 +1,8 @@
 // Package ssm is the Parameter Store of the sandbox's Systems Manager: types,
 // versions, labels, hierarchies, and SecureStrings that need a KMS key. The
-// rest of Systems Manager is not built, nor are parameter policies, parameters
-// shared with other accounts, and references to Secrets Manager.
+// rest of Systems Manager is not built, nor are parameter policies, and
+// references to Secrets Manager. Parameters are shared with other accounts by
+// resource policies, which need not be RAM's.
 package ssm
 
 import (
@@ -39,6 +40,9 @@ func operations() map[string]func(*world.Call, []byte) (any, error) {
 		"AddTagsToResource":       wire.Operation(addTagsToResource),
 		"RemoveTagsFromResource":  wire.Operation(removeTagsFromResource),
 		"ListTagsForResource":     wire.Operation(listTagsForResource),
+		"PutResourcePolicy":       wire.Operation(putResourcePolicy),
+		"GetResourcePolicies":     wire.Operation(getResourcePolicies),
+		"DeleteResourcePolicy":    wire.Operation(deleteResourcePolicy),
 	}
 }
 
@@ -75,13 +79,17 @@ func locate(c *world.Call, id string) (at place, selector string) {
 }
 
 // authorize holds the caller to an action on a parameter, be it there or not.
-func authorize(c *world.Call, action string, at place, tags map[string]string) error {
+func authorize(c *world.Call, action string, at place, p world.Parameter) error {
 	ctx := policy.Context{}
-	for k, v := range tags {
+	for k, v := range p.Tags {
 		ctx["ssm:resourceTag/"+k] = policy.Values{List: []string{v}}
 		ctx["aws:ResourceTag/"+k] = policy.Values{List: []string{v}}
 	}
-	return c.Authorize(world.Access{Action: "ssm:" + action, Resource: at.arn(), ResourceAccount: at.account, Context: ctx})
+	a := world.Access{Action: "ssm:" + action, Resource: at.arn(), ResourceAccount: at.account, Context: ctx}
+	if p.Policy != nil {
+		a.ResourcePolicy = &policy.Named{Name: "resource policy of " + at.arn(), Document: p.Policy}
+	}
+	return c.Authorize(a)
 }
 
 // find copies a parameter out of the lock and holds the caller to the action.
@@ -94,7 +102,7 @@ func find(c *world.Call, action string, at place) (p world.Parameter, ok bool, e
 		}
 	}
 	c.World.RUnlock()
-	return p, ok, authorize(c, action, at, p.Tags)
+	return p, ok, authorize(c, action, at, p)
 }
 
 func notFound(at place) *world.Refusal {

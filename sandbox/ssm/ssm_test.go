@@ -180,10 +180,28 @@ func TestRefusals(t *testing.T) {
 			return err
 		}
 	}
+	if err := put(ssm.PutParameterInput{Name: aws.String("/advanced"), Tier: types.ParameterTierAdvanced})(); err != nil {
+		t.Fatal(err)
+	}
+	share := func(name, text, id string) func() error {
+		return func() error {
+			in := &ssm.PutResourcePolicyInput{ResourceArn: aws.String("arn:aws:ssm:us-east-1:" + home + ":parameter" + name), Policy: &text}
+			if id != "" {
+				in.PolicyId, in.PolicyHash = &id, &id
+			}
+			_, err := s.admin.PutResourcePolicy(ctx, in)
+			return err
+		}
+	}
+	const nobody = `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"ssm:GetParameter","Resource":"*"}]}`
 	rows := []struct {
 		operation, code, slug string
 		call                  func() error
 	}{
+		{"PutResourcePolicy", "ResourcePolicyInvalidParameterException", "parameter-policy-tier", share("/a", nobody, "")},
+		{"PutResourcePolicy", "MalformedResourcePolicyDocumentException", "parameter-policy", share("/advanced", "{", "")},
+		{"PutResourcePolicy", "ResourcePolicyConflictException", "parameter-policy-conflict", share("/advanced", nobody, "1")},
+		{"PutResourcePolicy", "ResourceNotFoundException", "parameter-not-found", share("/none", nobody, "")},
 		{"PutParameter", "ParameterAlreadyExists", "parameter-exists", put(ssm.PutParameterInput{Name: aws.String("/a")})},
 		{"PutParameter", "ValidationException", "ssm-parameter", put(ssm.PutParameterInput{Name: aws.String("a b")})},
 		{"PutParameter", "HierarchyLevelLimitExceededException", "parameter-name", put(ssm.PutParameterInput{Name: aws.String(strings.Repeat("/x", 16))})},

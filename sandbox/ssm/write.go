@@ -37,7 +37,7 @@ func putParameter(c *world.Call, in putIn) (any, error) {
 		return nil, err
 	}
 	if len(in.Tags) > 0 {
-		if err := authorize(c, "AddTagsToResource", at, nil); err != nil {
+		if err := authorize(c, "AddTagsToResource", at, world.Parameter{}); err != nil {
 			return nil, err
 		}
 	}

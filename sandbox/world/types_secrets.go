@@ -61,6 +61,9 @@ type Parameter struct {
 	Tier, DataType, Allowed        string
 	Tags                           map[string]string
 	Versions                       []ParameterVersion // the oldest first
+	// Policy lets other accounts in; nil: nobody. PolicyID is its name in calls.
+	Policy   *policy.Document
+	PolicyID string
 }
 
 // A ParameterVersion is one value of a parameter.
