@@ -237,6 +237,32 @@ func TestPrincipalsNeverShare(t *testing.T) {
 	s.read(ann, c)
 }
 
+// A parameter of another account is asked for by its ARN; until that account
+// shares it, the mend says so.
+func TestAnotherAccountsParameter(t *testing.T) {
+	s := newStage(t)
+	k := s.World.Administrator("444455556666")
+	owner := ssm.NewFromConfig(s.ConfigFor(k.ID, k.Secret, ""))
+	const arn = "arn:aws:ssm:us-east-1:444455556666:parameter/far"
+	if _, err := owner.PutParameter(t.Context(), &ssm.PutParameterInput{
+		Name: aws.String("/far"), Value: aws.String("away"), Type: ssmtypes.ParameterTypeString, Tier: ssmtypes.ParameterTierAdvanced,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	p, class := s.principal("reader", allow("ssm:*", "*")), &Class{Objects: []Object{{Item: Item{Parameter: true, Name: arn}}}}
+	_, err := s.reader.Read(t.Context(), p, class, "us-east-1", false)
+	if e := (*Error)(nil); !errors.As(err, &e) || e.Code != "AccessDeniedException" || !strings.Contains(e.Advice(), "in the resource policy of the parameter") {
+		t.Errorf("not shared: %v", err)
+	}
+	if _, err := owner.PutResourcePolicy(t.Context(), &ssm.PutResourcePolicyInput{ResourceArn: aws.String(arn), Policy: aws.String(`{"Version":"2012-10-17","Statement":[
+		{"Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":["ssm:GetParameter","ssm:GetParameters"],"Resource":"` + arn + `"}]}`)}); err != nil {
+		t.Fatal(err)
+	}
+	if values := s.read(p, class); string(values[0].Data) != "away" {
+		t.Errorf("shared: %q", values[0].Data)
+	}
+}
+
 // Versions, labels, other accounts and parameters, each by the call that it
 // takes, all at once.
 func TestEveryKindOfItem(t *testing.T) {

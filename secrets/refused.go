@@ -93,7 +93,11 @@ const kmsDenied = "Access to KMS is not allowed"
 func (s *session) explain(ctx context.Context, e *Error, i Item) *Error {
 	switch e.Slug {
 	case "secrets-denied":
-		e.Hint = s.missing(e.Message, permission(e, i), "the secret")
+		thing := "the secret"
+		if i.Parameter {
+			thing = "the parameter"
+		}
+		e.Hint = s.missing(e.Message, permission(e, i), thing)
 	case "secret-key-denied":
 		if e.Message == kmsDenied {
 			s.explainKey(ctx, e, i)
