@@ -25,10 +25,10 @@ type setupOptions struct {
 }
 
 const setupLong = `Setup keeps the AWS side of a platform as one file says it: a trust anchor and
-profile for certificates or an OIDC provider for a cluster's tokens, and roles
-with the narrowest trust policies for those who may use them. What it makes it
-tags as the file's own; what others made it never changes. It remembers nothing
-but what AWS has: interrupted, it is run again.
+profile for certificates, an OIDC provider for a cluster's tokens or associations
+of EKS, and roles with the narrowest trust policies for those who may use them.
+What it makes it tags as the file's own; what others made it never changes. It
+remembers nothing but what AWS has: interrupted, it is run again.
 
   name: prod
   account: "111122223333"
@@ -262,8 +262,9 @@ on stderr. Workloads that use its roles get no more credentials.`,
 
 func setupRender() *cobra.Command {
 	return setupCommandFor("render", "the file as a script or template of other tools", `Render writes what apply would make in an empty account: a shell script for the
-AWS CLI, a CloudFormation template, Terraform's configuration, or manifests for
-the IAM controller of ACK, which has no Roles Anywhere. It asks nobody.`,
+AWS CLI, which prints values for the Helm chart, a CloudFormation template,
+Terraform's configuration, or manifests for ACK's controllers of IAM and EKS; ACK
+has no Roles Anywhere. It asks nobody.`,
 		func(o *setupOptions, c *cobra.Command) error {
 			if !slices.Contains(setup.Forms(), o.form) {
 				return cli.Usagef("give one of "+strings.Join(setup.Forms(), ", "), "--as: there is no form %q", o.form)
