@@ -239,6 +239,9 @@ func route(ax, ay, bx, by float64) string {
 		x1, y1, x2, y2 := ax+boxWidth/2, ay, bx+boxWidth/2, by+boxHeight+3
 		bend := max(18, (y1-y2)/2)
 		return fmt.Sprintf("M%g %gC%g %g %g %g %g %g", x1, y1, x1, y1-bend, x2, y2+bend, x2, y2)
+	case bx-ax > 3*stepX && by > ay: // to the side, below what stands between
+		x1, y1, x2, y2 := ax+boxWidth-12, ay+boxHeight, bx-3, by+boxHeight/2
+		return fmt.Sprintf("M%g %gC%g %g %g %g %g %g", x1, y1, x1+60, y1+40, x2-2*stepX, y2+6, x2, y2)
 	case bx > ax:
 		x1, x2 := ax+boxWidth, bx-3
 		bend := max(10, (x2-x1)/2)
