@@ -3,6 +3,7 @@
 package privateca
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"os"
@@ -54,7 +55,10 @@ func TestALapseIsRepaired(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.Apply(string(out))
+		// As the command's help says; cert-manager has written into the Secret.
+		if out, err := r.Cluster.Kubectl(t.Context(), bytes.NewReader(out), "apply", "--filename=-"); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
 		r.mount(dir)
 	}
 	t.Cleanup(func() { _, _ = r.Try("delete", "awspcaclusterissuer", r.Name, "--ignore-not-found") })

@@ -46,6 +46,12 @@ func newDesk(t *testing.T, sandbox *kubetest.AWS, n *kubetest.Namespace) *desk {
 // rotate runs daypassctl pki rotate.
 func (d *desk) rotate(t *testing.T, flags ...string) (stdout, stderr string, code int) {
 	t.Helper()
+	return d.run(t, append([]string{"pki", "rotate"}, flags...)...)
+}
+
+// run runs daypassctl as the operator.
+func (d *desk) run(t *testing.T, command ...string) (stdout, stderr string, code int) {
+	t.Helper()
 	within, err := d.n.Cluster.Within(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -54,7 +60,7 @@ func (d *desk) rotate(t *testing.T, flags ...string) (stdout, stderr string, cod
 	if err != nil {
 		t.Fatal(err)
 	}
-	args := append(append(within[1:], d.program, "pki", "rotate"), flags...)
+	args := append(append(within[1:], d.program), command...)
 	cmd := exec.CommandContext(t.Context(), within[0], args...)
 	cmd.Env = append(os.Environ(), "KUBECONFIG="+d.n.Cluster.Kubeconfig(), "AWS_CA_BUNDLE="+d.ca,
 		"AWS_ACCESS_KEY_ID="+keys.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+keys.SecretAccessKey)

@@ -17,13 +17,13 @@ import (
 	"daypass.dev/pki"
 )
 
-// reader is one of many pods that read an object every second.
-const reader = `
+// readerPod is one of many pods that read an object every second.
+const readerPod = `
 apiVersion: v1
 kind: Pod
 metadata: {name: reader-%d, labels: {daypass.dev/inject: "true"}}
 spec:
-  serviceAccountName: workload
+  serviceAccountName: %s
   restartPolicy: Never
   terminationGracePeriodSeconds: 1
   containers:
@@ -32,6 +32,10 @@ spec:
     env: [{name: EVERY, value: 1s}, {name: BUCKET, value: %s}]
     resources: {requests: {cpu: 1m}}
 `
+
+func readerOf(i int, bucket, account string) string {
+	return fmt.Sprintf(readerPod, i, account, bucket)
+}
 
 const readers = 20
 
@@ -53,7 +57,7 @@ func TestTheRootIsChangedUnderReaders(t *testing.T) {
 	n.Apply(fmt.Sprintf("apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: workload, annotations: {daypass.dev/role-arn: %q}}\n", a.role))
 	begin := time.Now()
 	for i := range readers {
-		reads(n, i, a.bucket)
+		reads(n, i, a.bucket, "workload")
 	}
 	healthy := func() error {
 		phases := n.Kubectl("get", "pods", "--output=jsonpath={.items[*].status.phase}")
@@ -126,14 +130,14 @@ func TestTheRootIsChangedUnderReaders(t *testing.T) {
 
 // reads starts a reader, one after the other: the first session of a pod takes
 // longer than its program waits where a machine starts many at once.
-func reads(n *kubetest.Namespace, i int, bucket string) {
+func reads(n *kubetest.Namespace, i int, bucket, account string) {
 	name := fmt.Sprintf("reader-%d", i)
 	n.Eventually(5*time.Minute, name, func() error {
 		if phase, err := n.Try("get", "pod", name, "--ignore-not-found", "--output=jsonpath={.status.phase}"); err != nil {
 			return err
 		} else if phase == "Failed" || phase == "" {
 			n.Kubectl("delete", "pod", name, "--ignore-not-found")
-			n.Apply(fmt.Sprintf(reader, i, bucket))
+			n.Apply(readerOf(i, bucket, account))
 		}
 		log, err := n.Try("logs", name, "--container=reader", "--tail=1")
 		if err == nil && !strings.HasPrefix(log, "read ") {
