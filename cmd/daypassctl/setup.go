@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -101,9 +102,18 @@ func setupError(err error) error {
 	return err
 }
 
+// read reads the file.
+func (o *setupOptions) read() (*setup.File, error) {
+	f, err := setup.Read(o.file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, cli.Usagef("give the path of one; daypassctl setup --help shows a whole one", "there is no file %s", o.file)
+	}
+	return f, err
+}
+
 // planned reads file and state, and plans.
 func (o *setupOptions) planned(ctx context.Context) (*setup.File, *setup.Client, *setup.State, error) {
-	f, err := setup.Read(o.file)
+	f, err := o.read()
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -269,7 +279,7 @@ has no Roles Anywhere. It asks nobody.`,
 			if !slices.Contains(setup.Forms(), o.form) {
 				return cli.Usagef("give one of "+strings.Join(setup.Forms(), ", "), "--as: there is no form %q", o.form)
 			}
-			f, err := setup.Read(o.file)
+			f, err := o.read()
 			if err != nil {
 				return err
 			}
