@@ -70,9 +70,9 @@ func open(t *testing.T, path string) page {
 	return p
 }
 
-// generated reports whether a program writes the page, whose test is beside it.
+// generated reports whether programs write the page, whose tests are beside them.
 func (p page) generated() bool {
-	return p.path == "docs/cli.md" || p.path == "docs/troubleshooting.md"
+	return p.path == "docs/cli.md" || p.path == "docs/troubleshooting.md" || p.path == "docs/metrics.md"
 }
 
 // of is the path of the page in English, of which this one is a translation.
