@@ -19,9 +19,10 @@ import (
 // TestBudget: of 200 requests at once, 99 of 100 are answered within a second
 // of being there. It means something on a machine that does nothing else.
 func TestBudget(t *testing.T) {
-	install(t, values(account{}))
+	r := install(t, values(account{}))
 	n := kubetest.New(t)
 	send(t, n, batch(t, n, 20)) // all are awake
+	defer func() { t.Log("both replicas: " + costs(t, r)) }()
 	var rounds []time.Duration
 	for round := range 3 {
 		all := batch(t, n, 200)
