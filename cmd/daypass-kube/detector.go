@@ -79,11 +79,7 @@ func runDetector(ctx context.Context, f *detectorFlags, stderr io.Writer) error 
 		directory: dir, settings: s, log: l, events: newEvents(ctx, "detector", dir.live, l),
 		asks: inject.Registration{Namespace: f.namespace}.Asks(), known: map[types.UID]bool{},
 	}
-	health := &deliver.Health{Ready: dir.ready, Metrics: func() []deliver.Metric {
-		return []deliver.Metric{{
-			Name: "daypass_pods_missed", Help: "Pods that run without what their identity needs.", Value: float64(d.missed.Load()),
-		}}
-	}}
+	health := &deliver.Health{Ready: dir.ready, Metrics: d.metrics}
 	plain, err := net.Listen("tcp", f.health)
 	if err != nil {
 		return fmt.Errorf("listening for health checks: %w", err)
@@ -114,6 +110,12 @@ type detective struct {
 	log      *slog.Logger
 	known    map[types.UID]bool // missed pods that the log has
 	missed   atomic.Int64
+}
+
+func (d *detective) metrics() []deliver.Metric {
+	return []deliver.Metric{{
+		Name: "daypass_pods_missed", Help: "Pods that run without what their identity needs.", Value: float64(d.missed.Load()),
+	}}
 }
 
 func (d *detective) patrol(ctx context.Context) {

@@ -86,7 +86,7 @@ func runWebhook(ctx context.Context, f *webhookFlags, stderr io.Writer) error {
 			}
 			return dir.ready(ctx)
 		},
-		Metrics: func() []deliver.Metric { return metrics(hook) },
+		Metrics: func() []deliver.Metric { return webhookMetrics(hook, certificates) },
 	}
 	plain, err := net.Listen("tcp", f.health)
 	if err != nil {
@@ -125,7 +125,7 @@ func serveBoth(ctx context.Context, hook *http.Server, secure net.Listener, heal
 	return errors.Join(err, hook.Shutdown(end), health.Shutdown(end))
 }
 
-func metrics(h *inject.Webhook) []deliver.Metric {
+func webhookMetrics(h *inject.Webhook, s *inject.Serving) []deliver.Metric {
 	var all []deliver.Metric
 	for _, m := range []struct {
 		outcome    int
@@ -137,6 +137,11 @@ func metrics(h *inject.Webhook) []deliver.Metric {
 		{inject.Failed, "failed", "Reviews that got no answer."},
 	} {
 		all = append(all, deliver.Metric{Name: "daypass_reviews_" + m.name + "_total", Help: m.help, Counter: true, Value: float64(h.Count(m.outcome))})
+	}
+	if certificate, authority, ok := s.Ends(); ok {
+		all = append(all,
+			deliver.Metric{Name: "daypass_webhook_certificate_end_timestamp_seconds", Help: "When the certificate that this replica serves with ends.", Value: float64(certificate.Unix())},
+			deliver.Metric{Name: "daypass_webhook_authority_end_timestamp_seconds", Help: "When the authority that makes it ends.", Value: float64(authority.Unix())})
 	}
 	return all
 }

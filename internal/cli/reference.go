@@ -14,8 +14,15 @@ import (
 
 // Document checks that path, the reference of all programs in Markdown, holds
 // what root's commands and flags now are, or with update writes that part of
-// it. Programs are documented side by side, each between two marks.
+// it.
 func Document(path string, root *cobra.Command, update bool) error {
+	return Section(path, head, root.Name(), reference(root), update)
+}
+
+// Section checks that a part of the file at path is text, or with update writes
+// it. Parts of a name stand side by side, each between two marks; head is what
+// the file begins with.
+func Section(path, head, name, text string, update bool) error {
 	lock := flock.New(path) // tests of several programs may update at once
 	if err := lock.Lock(); err != nil {
 		return err
@@ -25,7 +32,6 @@ func Document(path string, root *cobra.Command, update bool) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	name := root.Name()
 	first, last := "<!-- "+name+" -->\n", "<!-- end of "+name+" -->\n"
 	before, rest, found := strings.Cut(string(old), first)
 	_, after, whole := strings.Cut(rest, last)
@@ -35,14 +41,14 @@ func Document(path string, root *cobra.Command, update bool) error {
 	if before == "" {
 		before = head
 	}
-	now := before + first + reference(root) + last + after
+	now := before + first + text + last + after
 	switch {
 	case now == string(old):
 		return nil
 	case update:
 		return os.WriteFile(path, []byte(now), 0o644)
 	}
-	return fmt.Errorf("%s is not what %s says of itself: run go test ./cmd/... -update", path, name)
+	return fmt.Errorf("%s is not what %s says of itself: run go test -update there", path, name)
 }
 
 const head = `# Commands

@@ -49,8 +49,12 @@ func NewMetrics() *Metrics {
 		}, []string{"method"}),
 		troubles: map[v1alpha1.Method]error{},
 	}
-	m.registry.MustRegister(m.requests, m.upstream, m.up, held{m})
+	m.registry.MustRegister(m.collectors()...)
 	return m
+}
+
+func (m *Metrics) collectors() []prometheus.Collector {
+	return []prometheus.Collector{m.requests, m.upstream, m.up, held{m}}
 }
 
 // Watch adds what can be seen of a vendor at any moment.
@@ -136,7 +140,7 @@ var ( // never changed
 	heldDead  = prometheus.NewDesc("daypass_agent_credentials_expired", "Those of them that are not there, or have expired.", []string{"method"}, nil)
 	heldLeft  = prometheus.NewDesc("daypass_agent_credentials_seconds_to_expiry",
 		"Life left in the credentials of this node's pods of a ServiceAccount, of those that have the least; 0 if they are not there, or have expired.",
-		[]string{"namespace", "service_account", "method"}, nil)
+		[]string{"workload_namespace", "service_account", "method"}, nil) // "namespace" is the agent's, as Prometheus finds it
 )
 
 // Describe implements prometheus.Collector.

@@ -119,7 +119,7 @@ func TestCredentialsHeld(t *testing.T) {
 	}
 	got := gathered(t, m.registry)
 	of := func(account string) string {
-		return "daypass_agent_credentials_seconds_to_expiry{method=web-identity,namespace=shop,service_account=" + account + "}"
+		return "daypass_agent_credentials_seconds_to_expiry{method=web-identity,service_account=" + account + ",workload_namespace=shop}"
 	}
 	if life := got[of("web")]; life < 3000 || life > 3600 {
 		t.Errorf("life of what was given: %v", life)

@@ -58,6 +58,17 @@ func (s *Serving) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	return s.current, nil
 }
 
+// Ends are when the certificate that is served with ends, and its authority;
+// not ok while there is none.
+func (s *Serving) Ends() (certificate, authority time.Time, ok bool) {
+	if _, err := s.GetCertificate(nil); err != nil {
+		return certificate, authority, false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.current.Leaf.NotAfter, s.signer.Certificate.NotAfter, true
+}
+
 // renew makes a certificate if there is none, or another authority, or half of
 // its life is over.
 func (s *Serving) renew(now time.Time) error {

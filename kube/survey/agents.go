@@ -109,7 +109,7 @@ func (a *Agent) read(in io.Reader) error {
 		a.Upstream[label(m, "method")] = value(m) > 0
 	}
 	for _, m := range families["daypass_agent_credentials_seconds_to_expiry"].GetMetric() {
-		key, left := label(m, "namespace")+"/"+label(m, "service_account"), value(m)
+		key, left := label(m, "workload_namespace")+"/"+label(m, "service_account"), value(m)
 		if before, ok := a.credentials[key]; !ok || left < before {
 			a.credentials[key] = left
 		}

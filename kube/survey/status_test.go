@@ -29,7 +29,7 @@ func TestAnAgentsMetrics(t *testing.T) {
 	w := httptest.NewRecorder()
 	m.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	of := func(account, method string, left any) string {
-		return fmt.Sprintf("daypass_agent_credentials_seconds_to_expiry{namespace=%q,service_account=%q,method=%q} %v\n", "shop", account, method, left)
+		return fmt.Sprintf("daypass_agent_credentials_seconds_to_expiry{workload_namespace=%q,service_account=%q,method=%q} %v\n", "shop", account, method, left)
 	}
 	text := w.Body.String() + "# TYPE daypass_agent_credentials_seconds_to_expiry gauge\n" +
 		of("web", "eks", 1800) + of("web", "web-identity", 600) + of("none", "eks", 0) + of("odd", "eks", "+Inf") + of("odder", "eks", "NaN") + of("oddest", "eks", -4)
@@ -52,7 +52,7 @@ func TestAnAgentsMetrics(t *testing.T) {
 }
 
 func FuzzAgentMetrics(f *testing.F) {
-	f.Add("# TYPE daypass_agent_credentials_seconds_to_expiry gauge\ndaypass_agent_credentials_seconds_to_expiry{namespace=\"a\"} 1e300\n")
+	f.Add("# TYPE daypass_agent_credentials_seconds_to_expiry gauge\ndaypass_agent_credentials_seconds_to_expiry{workload_namespace=\"a\"} 1e300\n")
 	f.Add("daypass_agent_upstream_up{method=\"x\"} 1\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		a := Agent{}
