@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -38,6 +39,9 @@ type made struct{ anchor, profile string }
 // A Plan is what is to be done, in order.
 type Plan struct {
 	Steps []Step `json:"steps"`
+	// Warnings are what is worth a look, in the file and in the trust policies of
+	// other roles of the account.
+	Warnings []string `json:"warnings,omitempty"`
 	// Left are things of the file's own that it no longer names. They stay unless
 	// the plan was made to prune.
 	Left []string `json:"left,omitempty"`
@@ -50,7 +54,12 @@ type Plan struct {
 // file made and no longer names. An error is a *RefusedError: somebody else's
 // thing stands where the file's belongs.
 func (f *File) Plan(s *State, prune bool) (*Plan, error) {
-	p := &Plan{file: f, made: made{anchor: unknownAnchor(f)}}
+	p := &Plan{file: f, made: made{anchor: unknownAnchor(f)}, Warnings: f.warnings()}
+	for _, name := range slices.Sorted(maps.Keys(s.others)) {
+		for _, what := range Lint(s.others[name]) {
+			p.Warnings = append(p.Warnings, "role "+name+", not of this file: "+what)
+		}
+	}
 	if err := p.provider(s); err != nil {
 		return nil, err
 	}
@@ -225,6 +234,9 @@ func (p *Plan) profile(s *State) {
 // Print writes the plan as people read it.
 func (p *Plan) Print(w io.Writer) error {
 	var b strings.Builder
+	for _, w := range p.Warnings {
+		b.WriteString("! " + w + "\n")
+	}
 	for _, s := range p.Steps {
 		fmt.Fprintf(&b, "%s %s", s.Sign, s.Thing)
 		if s.Detail != "" {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
@@ -39,6 +40,8 @@ type State struct {
 	// providers of the account, by their ARNs.
 	providers map[string]provider
 	roles     map[string]*role // of the file, and what it made that the file no longer names
+	// others are the trust policies of roles at other paths, by name.
+	others map[string]string
 	// associations of the cluster, by their ServiceAccounts.
 	associations map[string]association
 }
@@ -76,7 +79,7 @@ func once(o *rolesanywhere.Options) { o.Retryer = aws.NopRetryer{} }
 
 // Read looks at everything that the file is about, and changes nothing.
 func (c *Client) Read(ctx context.Context) (*State, error) {
-	s := &State{roles: map[string]*role{}}
+	s := &State{roles: map[string]*role{}, others: map[string]string{}}
 	err := c.readAnywhere(ctx, s)
 	if absent := (*net.DNSError)(nil); c.file.TrustAnchor == nil && errors.As(err, &absent) && absent.IsNotFound {
 		err = nil // a region without Roles Anywhere
@@ -93,13 +96,17 @@ func (c *Client) Read(ctx context.Context) (*State, error) {
 		}
 	}
 	names := c.file.names()
-	for pages := iam.NewListRolesPaginator(c.iam, &iam.ListRolesInput{PathPrefix: aws.String(c.file.rolePath())}); pages.HasMorePages(); {
+	for pages := iam.NewListRolesPaginator(c.iam, &iam.ListRolesInput{}); pages.HasMorePages(); {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return nil, err
 		}
 		for _, r := range page.Roles {
-			names = append(names, aws.ToString(r.RoleName))
+			if strings.HasPrefix(aws.ToString(r.Path), c.file.rolePath()) {
+				names = append(names, aws.ToString(r.RoleName))
+			} else {
+				s.others[aws.ToString(r.RoleName)] = unescaped(r.AssumeRolePolicyDocument)
+			}
 		}
 	}
 	slices.Sort(names)

@@ -146,8 +146,8 @@ func seconds(text string) int32 {
 	return int32(d / time.Second)
 }
 
-// Warnings are what is worth a look in a file that is otherwise right.
-func (f *File) Warnings() (all []string) {
+// warnings are what is worth a look in a file that is otherwise right.
+func (f *File) warnings() (all []string) {
 	for _, name := range f.names() {
 		for _, s := range f.Roles[name].Allow {
 			for _, a := range s.Actions {

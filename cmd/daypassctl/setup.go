@@ -153,7 +153,7 @@ func setupPlan() *cobra.Command {
 				_, err = c.OutOrStdout().Write(text)
 				return err
 			}
-			return o.show(c.OutOrStdout(), f, p)
+			return o.show(c.OutOrStdout(), p)
 		}, func(o *setupOptions) []cli.Setting {
 			return []cli.Setting{
 				{Flag: "permissions", Into: &o.permissions, Help: "print the least policy for whoever applies it"},
@@ -162,17 +162,12 @@ func setupPlan() *cobra.Command {
 		})
 }
 
-func (o *setupOptions) show(w io.Writer, f *setup.File, p *setup.Plan) error {
+func (o *setupOptions) show(w io.Writer, p *setup.Plan) error {
 	if o.output == "json" {
 		enc := json.NewEncoder(w)
 		enc.SetEscapeHTML(false)
 		enc.SetIndent("", "  ")
 		return enc.Encode(p)
-	}
-	for _, warning := range f.Warnings() {
-		if _, err := fmt.Fprintf(w, "! %s\n", warning); err != nil {
-			return err
-		}
 	}
 	return p.Print(w)
 }
@@ -247,7 +242,7 @@ anything.`,
 			if err != nil {
 				return err
 			}
-			if err := o.show(c.OutOrStdout(), f, p); err != nil {
+			if err := o.show(c.OutOrStdout(), p); err != nil {
 				return err
 			}
 			if len(p.Steps) > 0 {
