@@ -40,6 +40,9 @@ func authenticate(c *world.Call, rm room, to target, r *http.Request, body []byt
 		return nil, err
 	}
 	secret, p, session, err := c.World.Identify(s.KeyID, s.SessionToken)
+	if err == nil {
+		err = world.InPartition(p.ARN, c.Region)
+	}
 	if err != nil {
 		return nil, identityError(err, rm.protocol)
 	}
@@ -75,7 +78,7 @@ func identityError(err error, p sigv4.Protocol) error {
 	switch e.Slug {
 	case sigv4.Expired:
 		kind = sigv4.Expired
-	case sigv4.UnknownKey, "access-key-inactive", "session-token-missing":
+	case sigv4.UnknownKey, "access-key-partition", "access-key-inactive", "session-token-missing":
 		kind = sigv4.UnknownKey
 	}
 	said := sigv4.New(kind, e.Detail).Refusal(p)

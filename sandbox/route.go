@@ -102,6 +102,9 @@ func labelsTarget(labels []string) target {
 	if len(labels) == 1 {
 		return target{service: service, region: "us-east-1"}
 	}
+	if labels[1] == "us-gov" {
+		return target{service: service, region: "us-gov-west-1"} // iam.us-gov.amazonaws.com
+	}
 	return target{service: service, region: labels[1]}
 }
 

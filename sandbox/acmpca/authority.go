@@ -225,16 +225,8 @@ func (q *request) add(ca *world.PrivateCA, revocation json.RawMessage) (string, 
 	return ca.ARN, nil
 }
 
-func arnPrefix(region string) string { return "arn:" + partition(region) + ":acm-pca:" + region + ":" }
-
-func partition(region string) string {
-	switch {
-	case strings.HasPrefix(region, "cn-"):
-		return "aws-cn"
-	case strings.HasPrefix(region, "us-gov-"):
-		return "aws-us-gov"
-	}
-	return "aws"
+func arnPrefix(region string) string {
+	return "arn:" + world.PartitionOf(region) + ":acm-pca:" + region + ":"
 }
 
 // show is the API's CertificateAuthority.

@@ -74,7 +74,7 @@ func crlPoint(ca *world.PrivateCA) (extension, bool) {
 	}
 	host := c.CustomCname
 	if host == "" {
-		host = c.S3BucketName + ".s3." + ca.Region + ".amazonaws.com"
+		host = c.S3BucketName + ".s3." + ca.Region + "." + world.Domain(ca.Region)
 	}
 	type name struct {
 		Full []asn1.RawValue `asn1:"optional,tag:0"`
@@ -139,7 +139,8 @@ func (q *request) mayPut(owner *world.Account, ca *world.PrivateCA, bucket, key 
 	if b.Policy != nil {
 		policies.Resource = &policy.Named{Name: "bucket policy of " + bucket, Document: b.Policy}
 	}
-	for _, need := range [][2]string{{"s3:GetBucketAcl", "arn:aws:s3:::" + bucket}, {"s3:PutObject", "arn:aws:s3:::" + bucket + "/" + key}} {
+	arn := "arn:" + world.PartitionOf(b.Region) + ":s3:::" + bucket
+	for _, need := range [][2]string{{"s3:GetBucketAcl", arn}, {"s3:PutObject", arn + "/" + key}} {
 		d := policy.Evaluate(policy.Request{
 			Principal: policy.Principal{Kind: policy.Service, Name: servicePrincipal},
 			Action:    need[0], Resource: need[1], ResourceAccount: holder.ID,

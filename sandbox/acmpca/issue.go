@@ -48,7 +48,7 @@ func issue(q *request) (any, error) {
 		return nil, err
 	}
 	if in.TemplateArn == "" {
-		in.TemplateArn = "arn:" + partition(q.Region) + templateName + "EndEntityCertificate/V1"
+		in.TemplateArn = "arn:" + world.PartitionOf(q.Region) + templateName + "EndEntityCertificate/V1"
 	}
 	ctx := policy.Context{"acm-pca:TemplateArn": {List: []string{in.TemplateArn}}}
 	if err := q.allowed(in.CertificateAuthorityArn, ctx); err != nil {

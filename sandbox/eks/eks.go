@@ -130,11 +130,11 @@ func (q *request) allowed(resource string, more policy.Context) error {
 }
 
 func (q *request) clusterARN(name string) string {
-	return fmt.Sprintf("arn:aws:eks:%s:%s:cluster/%s", q.Region, q.Caller.Account, name)
+	return fmt.Sprintf("arn:%s:eks:%s:%s:cluster/%s", world.PartitionOf(q.Region), q.Region, q.Caller.Account, name)
 }
 
 func (q *request) associationARN(id string) string {
-	return fmt.Sprintf("arn:aws:eks:%s:%s:podidentityassociation/%s/%s", q.Region, q.Caller.Account, q.cluster, id)
+	return fmt.Sprintf("arn:%s:eks:%s:%s:podidentityassociation/%s/%s", world.PartitionOf(q.Region), q.Region, q.Caller.Account, q.cluster, id)
 }
 
 // within runs change on the cluster under the world's lock.

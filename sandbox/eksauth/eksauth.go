@@ -81,7 +81,7 @@ func (s *Service) assume(c *world.Call, ctx context.Context, name, text string) 
 	c.World.RUnlock()
 	arn := cluster.ARN
 	if found == nil {
-		arn = fmt.Sprintf("arn:aws:eks:%s:%s:cluster/%s", c.Region, c.Caller.Account, name)
+		arn = fmt.Sprintf("arn:%s:eks:%s:%s:cluster/%s", world.PartitionOf(c.Region), c.Region, c.Caller.Account, name)
 	}
 	if err := c.Authorize(world.Access{Action: "eks-auth:" + operation, Resource: arn}); err != nil {
 		return nil, err

@@ -160,7 +160,8 @@ func (k kind) attach(q *request) (any, error) {
 // attachable reports whether a managed policy is AWS's or the account's own.
 // The lock must be held.
 func (q *request) attachable(arn string) bool {
-	own := strings.HasPrefix(arn, "arn:aws:iam::aws:") || strings.HasPrefix(arn, "arn:aws:iam::"+q.Caller.Account+":")
+	here := "arn:" + world.PartitionOf(q.Region) + ":iam::"
+	own := strings.HasPrefix(arn, here+"aws:") || strings.HasPrefix(arn, here+q.Caller.Account+":")
 	return own && q.World.ManagedPolicy(arn) != nil
 }
 

@@ -124,7 +124,7 @@ func (q *request) account() *world.Account { return q.World.Account(q.Caller.Acc
 
 // arn makes the ARN of a thing of the caller's account.
 func (q *request) arn(kind, path, name string) string {
-	return "arn:aws:iam::" + q.Caller.Account + ":" + kind + path + name
+	return "arn:" + world.PartitionOf(q.Region) + ":iam::" + q.Caller.Account + ":" + kind + path + name
 }
 
 // document parses a policy that the call brings.

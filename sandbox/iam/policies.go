@@ -141,7 +141,7 @@ func (q *request) withPolicy(do func(a *world.Account, p *world.Policy, own bool
 		}
 		return do(a, p, true)
 	}
-	if slices.Contains(world.AWSManagedPolicies(), arn) {
+	if slices.Contains(world.AWSManagedPolicies(world.PartitionOf(q.Region)), arn) {
 		return do(a, q.ofAWS(arn), false)
 	}
 	return nil, missing("Policy %s was not found.", arn)
@@ -191,7 +191,7 @@ func listPolicies(q *request) (any, error) {
 		}
 	}
 	if scope != "Local" {
-		for _, arn := range world.AWSManagedPolicies() {
+		for _, arn := range world.AWSManagedPolicies(world.PartitionOf(q.Region)) {
 			found = append(found, viewPolicy(a, q.ofAWS(arn)))
 		}
 	}

@@ -18,7 +18,7 @@ func aliasARN(account, region, alias string) string {
 	if strings.HasPrefix(alias, "arn:") {
 		return alias
 	}
-	return "arn:aws:kms:" + region + ":" + account + ":" + alias
+	return "arn:" + world.PartitionOf(region) + ":kms:" + region + ":" + account + ":" + alias
 }
 
 // aliasIn is what calls say of an alias.

@@ -94,7 +94,7 @@ func listGrants(c *world.Call, in struct {
 		}
 		grants = append(grants, map[string]any{
 			"KeyId": k.ARN, "GrantId": g.ID, "Name": g.Name, "GranteePrincipal": g.Grantee, "RetiringPrincipal": g.Retiring,
-			"IssuingAccount": "arn:aws:iam::" + g.Issuer + ":root", "Operations": g.Operations, "CreationDate": wire.Epoch(g.Created),
+			"IssuingAccount": "arn:" + world.PartitionOf(k.Region) + ":iam::" + g.Issuer + ":root", "Operations": g.Operations, "CreationDate": wire.Epoch(g.Created),
 			"Constraints": constraints{g.Equals, g.Subset},
 		})
 	}

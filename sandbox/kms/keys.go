@@ -47,7 +47,7 @@ func createKey(c *world.Call, in createKeyIn) (any, error) {
 	}
 	if in.Policy == "" {
 		in.Policy = `{"Version":"2012-10-17","Id":"key-default-1","Statement":[{"Sid":"Enable IAM User Permissions","Effect":"Allow",` +
-			`"Principal":{"AWS":"arn:aws:iam::` + k.Account + `:root"},"Action":"kms:*","Resource":"*"}]}`
+			`"Principal":{"AWS":"arn:` + world.PartitionOf(k.Region) + `:iam::` + k.Account + `:root"},"Action":"kms:*","Resource":"*"}]}`
 	}
 	doc, err := readPolicy(c, k, in.Policy, in.BypassPolicyLockoutSafetyCheck)
 	if err != nil {

@@ -1,6 +1,10 @@
 package rolesanywhere
 
-import "strings"
+import (
+	"strings"
+
+	"daypass.dev/sandbox/world"
+)
 
 // An arn is an ARN of the form arn:PARTITION:SERVICE:REGION:ACCOUNT:KIND/ID.
 type arn struct {
@@ -23,12 +27,5 @@ func parseARN(text string) (arn, bool) {
 
 // newARN names a thing of Roles Anywhere.
 func newARN(region, account, kind, id string) string {
-	partition := "aws"
-	switch {
-	case strings.HasPrefix(region, "cn-"):
-		partition = "aws-cn"
-	case strings.HasPrefix(region, "us-gov-"):
-		partition = "aws-us-gov"
-	}
-	return "arn:" + partition + ":rolesanywhere:" + region + ":" + account + ":" + kind + "/" + id
+	return "arn:" + world.PartitionOf(region) + ":rolesanywhere:" + region + ":" + account + ":" + kind + "/" + id
 }

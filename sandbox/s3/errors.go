@@ -31,7 +31,7 @@ func (x *exchange) elsewhere(p place) *world.Refusal {
 	e := refuse("s3-region", http.StatusMovedPermanently, "PermanentRedirect",
 		"The bucket you are attempting to access must be addressed using the specified endpoint. Please send all future requests to this endpoint.",
 		fmt.Sprintf("the bucket is in %s, the request is for %s", p.region, x.Region))
-	e.Fields = [][2]string{{"Endpoint", p.name + ".s3." + p.region + ".amazonaws.com"}, {"Bucket", p.name}}
+	e.Fields = [][2]string{{"Endpoint", p.name + ".s3." + p.region + "." + world.Domain(p.region)}, {"Bucket", p.name}}
 	return e
 }
 

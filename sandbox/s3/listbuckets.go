@@ -24,7 +24,7 @@ func ownerID(account string) string {
 type owner struct{ ID string }
 
 func (x *exchange) listBuckets() error {
-	if err := x.Authorize(world.Access{Action: "s3:ListAllMyBuckets", Resource: "arn:aws:s3:::*", Context: x.context(place{})}); err != nil {
+	if err := x.Authorize(world.Access{Action: "s3:ListAllMyBuckets", Resource: place{name: "*", region: x.Region}.arn(), Context: x.context(place{})}); err != nil {
 		return err
 	}
 	limit, err := x.number("max-buckets", 1, 10000)
@@ -54,7 +54,7 @@ func (x *exchange) listBuckets() error {
 			answer.ContinuationToken = base64.RawURLEncoding.EncodeToString([]byte(last))
 			break
 		}
-		answer.Buckets = append(answer.Buckets, bucket{p.Name, stamp(p.Created), p.Region, "arn:aws:s3:::" + p.Name})
+		answer.Buckets = append(answer.Buckets, bucket{p.Name, stamp(p.Created), p.Region, place{name: p.Name, region: p.Region}.arn()})
 	}
 	return wire.XML(x.w, http.StatusOK, answer)
 }

@@ -66,7 +66,7 @@ type place struct {
 	policy                *policy.Document
 }
 
-func (p place) arn() string { return "arn:aws:s3:::" + p.name }
+func (p place) arn() string { return "arn:" + world.PartitionOf(p.region) + ":s3:::" + p.name }
 
 // find looks the bucket up and holds the call to its region and owner.
 func (x *exchange) find() (place, error) {

@@ -57,7 +57,7 @@ func createSecret(c *world.Call, in struct {
 	}
 	s := found{account: c.Caller.Account, Secret: world.Secret{
 		Name: in.Name, Region: c.Region, Description: in.Description, Key: ownName(in.KmsKeyID), Created: c.Time, Changed: c.Time, Tags: map[string]string{},
-		ARN: "arn:aws:secretsmanager:" + c.Region + ":" + c.Caller.Account + ":secret:" + in.Name + "-" + suffix(),
+		ARN: "arn:" + world.PartitionOf(c.Region) + ":secretsmanager:" + c.Region + ":" + c.Caller.Account + ":secret:" + in.Name + "-" + suffix(),
 	}}
 	for _, t := range in.Tags {
 		s.Tags[t.Key] = t.Value

@@ -26,7 +26,7 @@ func (q *request) entries(name string) map[string]string {
 // create makes a topic, or finds the one that is there if it is the same.
 func (q *request) create() (any, error) {
 	name := q.Get("Name")
-	arn := "arn:aws:sns:" + q.Region + ":" + q.Caller.Account + ":" + name
+	arn := "arn:" + world.PartitionOf(q.Region) + ":sns:" + q.Region + ":" + q.Caller.Account + ":" + name
 	if err := q.allow(arn, "", nil); err != nil {
 		return nil, err
 	}

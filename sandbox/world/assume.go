@@ -309,7 +309,8 @@ func (c *Call) sessionPoliciesExist(role Role, a Assume) error {
 	defer c.World.RUnlock()
 	account, _ := roleARNParts(role.ARN)
 	for _, arn := range a.ManagedARNs {
-		foreign := !strings.HasPrefix(arn, "arn:aws:iam::aws:") && !strings.HasPrefix(arn, "arn:aws:iam::"+account+":")
+		own := "arn:" + partitionIn(role.ARN) + ":iam::"
+		foreign := !strings.HasPrefix(arn, own+"aws:") && !strings.HasPrefix(arn, own+account+":")
 		if foreign || c.World.ManagedPolicy(arn) == nil {
 			return &Refusal{
 				Slug: "session-policy-not-found", Code: "MalformedPolicyDocument", Status: 400,

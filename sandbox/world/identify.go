@@ -70,7 +70,7 @@ func sessionPrincipal(s *Session) policy.Principal {
 	}
 }
 
-// ARN is the session's own: arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION.
+// ARN is the session's own: arn:PARTITION:sts::ACCOUNT:assumed-role/ROLE/SESSION.
 func (s *Session) ARN() string {
-	return "arn:aws:sts::" + s.Account + ":assumed-role/" + s.RoleName + "/" + s.Name
+	return "arn:" + partitionIn(s.RoleARN) + ":sts::" + s.Account + ":assumed-role/" + s.RoleName + "/" + s.Name
 }

@@ -88,6 +88,7 @@ func (w *World) Restore(t Thing, data []byte) error {
 // settings are the world without its things.
 type settings struct {
 	Accounts     []string
+	Partitions   map[string]string // of accounts
 	Region, Home string
 	SessionsLife time.Duration
 	ClockOffset  time.Duration
@@ -102,9 +103,11 @@ func (w *World) settings() settings {
 	s := settings{
 		Region: w.Region, Home: w.Home, SessionsLife: w.SessionsLife, ClockOffset: w.ClockOffset(),
 		Issuers: w.issuers, Google: w.Google, Faults: w.faults.all(), Sealer: w.seal.key(),
+		Partitions: map[string]string{},
 	}
-	for id := range w.Accounts {
+	for id, a := range w.Accounts {
 		s.Accounts = append(s.Accounts, id)
+		s.Partitions[id] = a.Partition
 	}
 	return s
 }
@@ -112,7 +115,7 @@ func (w *World) settings() settings {
 func (w *World) restore(s settings) {
 	maps.DeleteFunc(w.Accounts, func(id string, _ *Account) bool { return !slices.Contains(s.Accounts, id) })
 	for _, id := range s.Accounts {
-		w.AddAccount(id)
+		w.AddAccount(id).Partition = s.Partitions[id]
 	}
 	w.Region, w.Home, w.SessionsLife, w.issuers = s.Region, s.Home, s.SessionsLife, s.Issuers
 	s.Google.Pods, w.Google = w.Google.Pods, s.Google

@@ -64,7 +64,7 @@ func (c *Call) OwnKey(service, account string) Key {
 func NewKey(account, region string, now time.Time) Key {
 	id := NewUUID()
 	k := Key{
-		ID: id, ARN: "arn:aws:kms:" + region + ":" + account + ":key/" + id, Region: region, Account: account,
+		ID: id, ARN: "arn:" + PartitionOf(region) + ":kms:" + region + ":" + account + ":key/" + id, Region: region, Account: account,
 		Spec: "SYMMETRIC_DEFAULT", Usage: "ENCRYPT_DECRYPT", State: "Enabled", Created: now, Material: make([]byte, 32),
 	}
 	_, _ = rand.Read(k.Material)
@@ -76,7 +76,7 @@ func NewKey(account, region string, now time.Time) Key {
 // https://docs.aws.amazon.com/kms/latest/developerguide/concepts.html#aws-managed-cmk
 func ownKeyPolicy(service, account, region string) *policy.Document {
 	via := map[string]any{"StringEquals": map[string]string{
-		"kms:CallerAccount": account, "kms:ViaService": service + "." + region + ".amazonaws.com",
+		"kms:CallerAccount": account, "kms:ViaService": service + "." + region + "." + Domain(region),
 	}}
 	text, _ := json.Marshal(map[string]any{
 		"Version": "2012-10-17", "Id": "auto-" + service + "-1",
@@ -88,7 +88,7 @@ func ownKeyPolicy(service, account, region string) *policy.Document {
 			},
 			map[string]any{
 				"Sid": "AllowLookingAtIt", "Effect": "Allow", "Resource": "*",
-				"Principal": map[string]string{"AWS": "arn:aws:iam::" + account + ":root"},
+				"Principal": map[string]string{"AWS": "arn:" + PartitionOf(region) + ":iam::" + account + ":root"},
 				"Action":    []string{"kms:Describe*", "kms:Get*", "kms:List*", "kms:RevokeGrant"},
 			},
 		},
@@ -144,7 +144,7 @@ func (u KeyUse) conditions(c *Call) policy.Context {
 		set("kms:ResourceAliases", true, u.Key.Aliases...)
 	}
 	if u.Via != "" {
-		set("kms:ViaService", false, u.Via+"."+c.Region+".amazonaws.com")
+		set("kms:ViaService", false, u.Via+"."+c.Region+"."+Domain(c.Region))
 		set("aws:ViaAWSService", false, "true")
 	}
 	for k, v := range u.Context {

@@ -25,14 +25,18 @@ var awsManaged = sync.OnceValue(func() map[string]*policy.Document {
 		if err != nil {
 			panic(err)
 		}
-		docs["arn:aws:iam::aws:policy/"+name] = doc
+		for _, partition := range Partitions() {
+			docs["arn:"+partition+":iam::aws:policy/"+name] = doc
+		}
 	}
 	return docs
 })
 
 // AWSManagedPolicies are the ARNs of AWS's own policies that the sandbox
-// knows, sorted.
-func AWSManagedPolicies() []string { return sortedKeys(awsManaged()) }
+// knows in a partition, sorted.
+func AWSManagedPolicies(partition string) []string {
+	return slices.DeleteFunc(sortedKeys(awsManaged()), func(arn string) bool { return partitionIn(arn) != partition })
+}
 
 // ManagedPolicy returns the default version of a managed policy, AWS's own
 // included; nil if there is none. The lock must be held.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -37,7 +38,7 @@ func (e *ParseError) Error() string {
 // Parse reads a world from YAML: region; clock (start, offset); sessions
 // (life); issuers by URL, with the url, jwks or jwksFile where their keys really
 // are; google, with machine and accounts; accounts by id, the first of which is
-// Home, each with users, policies, roles, trustAnchors, profiles, crls, buckets
+// Home, each with partition, users, policies, roles, trustAnchors, profiles, crls, buckets
 // and topics by name and a list of oidcProviders; and a list of faults, whose
 // fields are Fault's. Policies stand there as YAML or as a text of JSON,
 // durations as 90s or 1h. testdata/full.yaml shows most fields.
@@ -182,7 +183,12 @@ func (l *loader) readAccount(key, n *yaml.Node) {
 	if l.absent(n) {
 		return
 	}
+	l.account.Partition = l.partitionOf(n)
+	if id == l.world.Home {
+		l.inPartition(key, l.world.Region)
+	}
 	l.fields(n, "an account", map[string]func(*yaml.Node){
+		"partition":     func(*yaml.Node) {},
 		"users":         func(n *yaml.Node) { l.each(n, "users", l.user) },
 		"roles":         func(n *yaml.Node) { l.each(n, "roles", l.role) },
 		"policies":      func(n *yaml.Node) { l.each(n, "policies", l.managedPolicy) },
@@ -193,6 +199,27 @@ func (l *loader) readAccount(key, n *yaml.Node) {
 		"buckets":       func(n *yaml.Node) { l.each(n, "buckets", l.bucket) },
 		"topics":        func(n *yaml.Node) { l.each(n, "topics", l.topic) },
 	})
+}
+
+// partitionOf reads the partition first, since ARNs hold it.
+func (l *loader) partitionOf(n *yaml.Node) string {
+	for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value != "partition" {
+			continue
+		}
+		if text := l.text(n.Content[i+1]); slices.Contains(Partitions(), text) {
+			return text
+		}
+		l.fail(n.Content[i+1], "write one of "+strings.Join(Partitions(), ", "), "there is no such partition")
+	}
+	return ""
+}
+
+// inPartition refuses a thing in a region where the account cannot be.
+func (l *loader) inPartition(n *yaml.Node, region string) {
+	if own := l.account.partition(); PartitionOf(region) != own {
+		l.fail(n, "name a region of the account's partition", "the region %s is of partition %s, the account of %s", region, PartitionOf(region), own)
+	}
 }
 
 // dateAll gives everything that the file made the world's first moment.

@@ -43,7 +43,7 @@ type thing struct {
 }
 
 func (t thing) arn(account, kind string) string {
-	return "arn:aws:rolesanywhere:" + t.region + ":" + account + ":" + kind + "/" + t.id
+	return "arn:" + PartitionOf(t.region) + ":rolesanywhere:" + t.region + ":" + account + ":" + kind + "/" + t.id
 }
 
 // thing reads an anchor, profile or CRL: the common fields into the result, the
@@ -56,6 +56,7 @@ func (l *loader) thing(key, n *yaml.Node, kind string, own map[string]func(*yaml
 	own["enabled"] = func(n *yaml.Node) { t.disabled = !l.flag(n) }
 	own["tags"] = func(n *yaml.Node) { t.tags = l.tags(n) }
 	l.fields(n, "a "+kind, own)
+	l.inPartition(n, t.region)
 	if a := l.account; a.Anchors[t.id] != nil || a.Profiles[t.id] != nil || a.CRLs[t.id] != nil {
 		l.fail(key, "give each an id of its own", "the id %s stands twice", t.id)
 	}

@@ -20,6 +20,7 @@ func (l *loader) bucket(key, n *yaml.Node) {
 	}
 	b := &Bucket{Name: name, Region: l.world.Region, Account: l.account.ID, Objects: map[string]*Object{}}
 	l.account.Buckets[name] = b
+	defer func() { l.inPartition(key, b.Region) }()
 	if l.absent(n) {
 		return
 	}

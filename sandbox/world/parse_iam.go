@@ -167,10 +167,10 @@ func (l *loader) managedARN(a *Account, n *yaml.Node) string {
 				return arn
 			}
 		}
-	} else if l.world.ManagedPolicy(text) != nil {
+	} else if partitionIn(text) == a.partition() && l.world.ManagedPolicy(text) != nil {
 		return text
 	}
-	l.fail(n, "name a policy of the account, or one of AWS's that the sandbox knows: "+strings.Join(AWSManagedPolicies(), ", "),
+	l.fail(n, "name a policy of the account, or one of AWS's that the sandbox knows: "+strings.Join(AWSManagedPolicies(a.partition()), ", "),
 		"there is no managed policy %q", text)
 	return ""
 }

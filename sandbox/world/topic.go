@@ -19,7 +19,7 @@ type Topic struct {
 
 // AddTopic makes a topic in a region.
 func (a *Account) AddTopic(region, name string) *Topic {
-	t := &Topic{ARN: "arn:aws:sns:" + region + ":" + a.ID + ":" + name, Name: name, Region: region}
+	t := &Topic{ARN: "arn:" + PartitionOf(region) + ":sns:" + region + ":" + a.ID + ":" + name, Name: name, Region: region}
 	a.Topics[t.ARN] = t
 	return t
 }
@@ -35,6 +35,7 @@ func (l *loader) topic(key, n *yaml.Node) {
 			"policy": func(n *yaml.Node) { l.bound(n, policy.Resource, func(d *policy.Document) { set(d) }) },
 		})
 	}
+	l.inPartition(key, region)
 	t := l.account.AddTopic(region, name)
 	set = func(d *policy.Document) { t.Policy = d }
 }

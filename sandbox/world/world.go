@@ -53,7 +53,11 @@ func New() *World {
 // An Account holds everything that belongs to one AWS account. Maps are keyed
 // by name or id as said.
 type Account struct {
-	ID       string
+	ID string
+	// Partition is one of Partitions; empty: aws. It is set before anything is
+	// made in the account, since ARNs hold it.
+	Partition string
+
 	Roles    map[string]*Role   // :: name
 	Users    map[string]*User   // :: name
 	Policies map[string]*Policy // :: ARN of a managed policy
