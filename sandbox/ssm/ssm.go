@@ -59,7 +59,7 @@ func invalid(format string, args ...any) *world.Refusal {
 type place struct{ account, region, name string }
 
 func (p place) arn() string {
-	return "arn:aws:ssm:" + p.region + ":" + p.account + ":parameter/" + strings.TrimPrefix(p.name, "/")
+	return "arn:" + world.PartitionOf(p.region) + ":ssm:" + p.region + ":" + p.account + ":parameter/" + strings.TrimPrefix(p.name, "/")
 }
 
 // locate reads a name or an ARN, with the selector (":3", ":label") that may
