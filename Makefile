@@ -31,8 +31,8 @@ test: ## everything that needs no long clock, side by side; as root on real clus
 	$(MAKE) -k -j$(LANES) --output-sync=target unit \
 		$(if $(ROOT),$(SUBJECTS:%=subject/%) $(patsubst %,page/%,$(filter-out $(PLAIN),$(wildcard docs/walkthroughs/*.md)))) $(PLAIN:%=page/%)
 
-unit:
-	$(GO) test ./...
+unit: # without debug information, which is a third of the linking
+	$(GO) test -ldflags=-w ./...
 
 subject/%: # on a cluster of its own, so that none meets what another left
 	$(GO) run ./e2e/kube/cmd/cluster down --name test-$*
