@@ -50,6 +50,7 @@ aws rolesanywhere get-profile prints. The exit code is 3 if the answer is no.`,
     --context aws:SourceIp=192.0.2.7 -o json`,
 		Args: cobra.MaximumNArgs(1),
 	}
+	c.ValidArgsFunction = completeSlugs
 	cli.Bind(c, o.settings()...)
 	f := c.Flags()
 	f.StringArrayVar(&o.policyFiles, "policy", nil, "identity policy of the role, as JSON in this `FILE`; may be repeated")

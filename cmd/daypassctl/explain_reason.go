@@ -7,6 +7,8 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/spf13/cobra"
+
 	"daypass.dev/internal/cli"
 	"daypass.dev/reason"
 )
@@ -113,4 +115,15 @@ func distance(a, b string) int {
 		}
 	}
 	return row[len(b)]
+}
+
+// completeSlugs are for shells.
+func completeSlugs(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	var all []string
+	for _, r := range reason.All() {
+		if len(args) == 0 {
+			all = append(all, cobra.CompletionWithDesc(r.Slug, r.Cause))
+		}
+	}
+	return all, cobra.ShellCompDirectiveNoFileComp
 }

@@ -92,7 +92,7 @@ Under the name kubectl-daypass this program is kubectl daypass. The exit code is
 	}
 	cli.Bind(c, append(o.table(),
 		cli.Setting{Flag: "all-namespaces", Short: "A", Into: &o.all, Help: "all namespaces"},
-		cli.Setting{Flag: "output", Short: "o", Arg: "FORMAT", Into: &o.output, Help: "print as table or json"},
+		cli.Setting{Flag: "output", Short: "o", Arg: "table|json", Into: &o.output, Help: "how to print it"},
 		cli.Setting{Flag: "web", Into: &o.web, Help: "show it in a browser instead"},
 		cli.Setting{Flag: "addr", Arg: "HOST:PORT", Into: &o.addr, Help: "where that page is, on loopback; port 0 takes any that is free"},
 	)...)

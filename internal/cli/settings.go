@@ -18,7 +18,7 @@ import (
 type Setting struct {
 	Flag  string // without dashes; empty: no flag and no twin, only Also
 	Short string // one letter; empty: none
-	Arg   string // stands for the value in help, as "ARN"
+	Arg   string // stands for the value in help, as "ARN"; "a|b" are all that it may be
 	Help  string // one line, lower case, no full stop
 	// Into receives the value: a *string, *bool, *time.Duration (seconds, or as
 	// "90m") or any pflag.Value. What it holds when the setting is bound is the
@@ -71,6 +71,9 @@ func Bind(c *cobra.Command, settings ...Setting) {
 			f.NoOptDefVal = "true"
 		}
 		f.Annotations = map[string][]string{environment: s.Names()[1:]}
+		if strings.Contains(s.Arg, "|") { // for shells; it fails for a name given twice, as VarPF has
+			_ = c.RegisterFlagCompletionFunc(s.Flag, cobra.FixedCompletions(strings.Split(s.Arg, "|"), cobra.ShellCompDirectiveNoFileComp))
+		}
 	}
 	before := c.PreRunE
 	c.PreRunE = func(c *cobra.Command, args []string) error {

@@ -1,0 +1,104 @@
+// Package shells asks real shells what they would complete a line to.
+package shells
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"daypass.dev/e2e/peers"
+)
+
+// All are the shells that are asked.
+func All() []string { return []string{"bash", "zsh", "fish"} }
+
+const bashCompletion = "/usr/share/bash-completion/bash_completion"
+
+// drivers take the program and the line, and print what would be offered, one
+// to a line.
+var drivers = map[string][]string{ // never changed
+	"bash": {"--norc", "-c", `
+source ` + bashCompletion + `
+source <("$0" completion bash)
+COMP_LINE=$1 COMP_POINT=${#1} COMP_TYPE=9
+read -ra COMP_WORDS <<<"$1"
+[[ $1 == *' ' ]] && COMP_WORDS+=('')
+COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+registered=$(complete -p "$0")
+registered=${registered#*-F }
+${registered%% *} "$0" "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD-1]}"
+printf '%s\n' "${COMPREPLY[@]}"`},
+	// Of zsh's own part in it, what shows the completions is left out.
+	"zsh": {"-f", "-c", `
+autoload -Uz compinit
+compinit -u -D
+source <("$0" completion zsh)
+_describe() { print -rl -- $completions }
+words=(${=1})
+[[ $1 == *' ' ]] && words+=('')
+CURRENT=$#words
+_$0`},
+	"fish": {"--no-config", "-c", `
+$argv[1] completion fish | source
+complete --do-complete $argv[2]`},
+}
+
+// Complete is what a shell offers for the last word of a line that begins with
+// program, which must be in dir.
+func Complete(t testing.TB, shell, dir, program, line string) []string {
+	t.Helper()
+	peers.Need(t, shell, present(t.Context(), shell))
+	cmd := exec.CommandContext(t.Context(), shell, append(append([]string{}, drivers[shell]...), program, line)...)
+	home := t.TempDir()
+	cmd.Dir, cmd.Env = home, append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"), "HOME="+home, "XDG_CONFIG_HOME="+home, "TERM=dumb")
+	var said strings.Builder
+	cmd.Stderr = &said // bash complains that no key was pressed
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s: %v: %s%s", shell, err, out, said.String())
+	}
+	var all []string
+	for line := range strings.Lines(string(out)) {
+		word, _, _ := strings.Cut(strings.TrimSpace(line), "\t")
+		if word, _, _ = strings.Cut(word, " "); word == "" {
+			continue
+		}
+		if shell == "zsh" { // WORD:DESCRIPTION
+			word, _, _ = strings.Cut(word, ":")
+		}
+		all = append(all, word)
+	}
+	if len(all) == 0 {
+		t.Errorf("%s offers nothing for %q: %s", shell, line, said.String())
+	}
+	return all
+}
+
+func present(ctx context.Context, shell string) error {
+	want := map[string]string{shell: shell}
+	if shell == "bash" {
+		if _, err := os.Stat(bashCompletion); err != nil {
+			want["bash-completion"] = "bash-completion" // no command, and so asked for
+		}
+	}
+	return peers.Packages(ctx, want)
+}
+
+// Link makes a directory in which the test's own binary has these names.
+func Link(t testing.TB, names ...string) string {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for _, name := range names {
+		if err := os.Symlink(self, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
