@@ -98,18 +98,25 @@ type account struct {
 
 func newAccount(t *testing.T) *account {
 	t.Helper()
+	return accountIn(t, "eu-central-1", "aws")
+}
+
+// accountIn is one of a partition, with a cluster in EKS in the region.
+func accountIn(t *testing.T, region, partition string) *account {
+	t.Helper()
 	a := &account{}
 	w := world.New()
+	w.Account("111122223333").Partition, w.Region = partition, region
 	for _, id := range []string{"1", "2"} {
 		w.SetIssuer("https://oidc.example.com/id/"+id, world.Issuer{JWKS: []byte(`{"keys":[]}`)})
 	}
 	own := w.Account("111122223333")
 	// What others made, that is none of the file's business.
-	const foreign = "arn:aws:iam::111122223333:oidc-provider/oidc.example.com/other"
+	foreign := "arn:" + partition + ":iam::111122223333:oidc-provider/oidc.example.com/other"
 	own.OIDCProviders[foreign] = &world.OIDCProvider{ARN: foreign, URL: "https://oidc.example.com/other", ClientIDs: []string{"theirs"}}
 	own.Clusters["prod"] = &world.Cluster{
-		Name: "prod", Region: "eu-central-1", ARN: "arn:aws:eks:eu-central-1:111122223333:cluster/prod", Replayed: map[string]string{},
-		Associations: map[string]*world.PodAssociation{"a-theirs": {ID: "a-theirs", Namespace: "theirs", ServiceAccount: "web", RoleARN: "arn:aws:iam::111122223333:role/theirs"}},
+		Name: "prod", Region: region, ARN: "arn:" + partition + ":eks:" + region + ":111122223333:cluster/prod", Replayed: map[string]string{},
+		Associations: map[string]*world.PodAssociation{"a-theirs": {ID: "a-theirs", Namespace: "theirs", ServiceAccount: "web", RoleARN: "arn:" + partition + ":iam::111122223333:role/theirs"}},
 	}
 	inner := sandbox.New(w)
 	a.Sandbox = sandboxtest.StartHandler(t, w, http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
@@ -153,8 +160,9 @@ func (a *account) as(t *testing.T, text string) aws.Config {
 	}
 	name, id := fmt.Sprintf("operator%d", time.Now().UnixNano()), fmt.Sprintf("AKIA%016d", time.Now().UnixNano()%1e16)
 	a.World.Lock()
-	a.World.Account("111122223333").Users[name] = &world.User{
-		Name: name, Path: "/", ARN: "arn:aws:iam::111122223333:user/" + name, ID: "AIDA" + id[4:],
+	own := a.World.Account("111122223333")
+	own.Users[name] = &world.User{
+		Name: name, Path: "/", ARN: "arn:" + own.Partition + ":iam::111122223333:user/" + name, ID: "AIDA" + id[4:],
 		Inline: map[string]*policy.Document{"setup": doc}, Keys: []world.AccessKey{{ID: id, Secret: "secret"}},
 	}
 	a.World.Unlock()
@@ -224,6 +232,25 @@ func TestApplyThenNothingIsLeftToDo(t *testing.T) {
 			}
 			empty(t, a, f)
 		})
+	}
+}
+
+// In the partitions of China and GovCloud, too, with what plan --permissions
+// prints for them.
+func TestApplyInOtherPartitions(t *testing.T) {
+	for region, partition := range map[string]string{"cn-north-1": "aws-cn", "us-gov-west-1": "aws-us-gov"} {
+		for _, method := range methods() {
+			t.Run(partition+"/"+method, func(t *testing.T) {
+				a := accountIn(t, region, partition)
+				_, path := fresh(t, method)
+				write(t, path, strings.NewReplacer("METHOD", method, "eu-central-1", region, "arn:aws:", "arn:"+partition+":").Replace(fileText))
+				f := reread(t, path)
+				if err := apply(t.Context(), f, a.as(t, permissions(t, plan(t, f, a.config())))); err != nil {
+					t.Fatal(err)
+				}
+				empty(t, a, f)
+			})
+		}
 	}
 }
 

@@ -39,8 +39,14 @@ roles:
     usedBy: [{google: "112233445566778899000", audience: gtoken}, {serviceAccount: shop/mail}]
 `
 
+// A written file is at a path, beside its CA.
+type written struct {
+	*setup.File
+	path string
+}
+
 // files are those of every method, with a trust anchor and without.
-func files(t *testing.T) map[string]*setup.File {
+func files(t *testing.T) map[string]written {
 	t.Helper()
 	dir := t.TempDir()
 	key, err := pki.NewKey("ec-p256")
@@ -54,22 +60,25 @@ func files(t *testing.T) map[string]*setup.File {
 	if err := os.WriteFile(filepath.Join(dir, "ca.pem"), pki.EncodeCertificate(ca.Certificate), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	all := map[string]*setup.File{}
+	all := map[string]written{}
 	for name, row := range map[string]struct{ anchor, certificate, method string }{
-		"web-identity":             {"", "", "web-identity"},
-		"eks":                      {"", "", "eks"},
-		"eks and a bundle":         {"trustAnchor: {certificateFile: ca.pem}\n", ", {commonName: backup}", "eks"},
-		"roles-anywhere":           {"trustAnchor: {certificateFile: ca.pem, sessions: 2h}\n", ", {uri: 'spiffe://a/b'}", "roles-anywhere"},
-		"a private CA, Kubernetes": {"trustAnchor: {privateCA: 'arn:aws:acm-pca:eu-central-1:111122223333:certificate-authority/0f1e2d3c-0000-4000-8000-000000000001'}\n", ", {commonName: backup}", "web-identity"},
+		"web-identity":              {"", "", "web-identity"},
+		"eks":                       {"", "", "eks"},
+		"web-identity and a bundle": {"trustAnchor: {certificateFile: ca.pem}\n", ", {commonName: backup}", "web-identity"},
+		"eks and a bundle":          {"trustAnchor: {certificateFile: ca.pem}\n", ", {commonName: backup}", "eks"},
+		"roles-anywhere":            {"trustAnchor: {certificateFile: ca.pem, sessions: 2h}\n", ", {uri: 'spiffe://a/b'}", "roles-anywhere"},
+		"a private CA, Kubernetes":  {"trustAnchor: {privateCA: 'arn:aws:acm-pca:eu-central-1:111122223333:certificate-authority/0f1e2d3c-0000-4000-8000-000000000001'}\n", ", {commonName: backup}", "web-identity"},
 	} {
-		path := filepath.Join(dir, "setup.yaml")
+		path := filepath.Join(dir, strings.ReplaceAll(name, " ", "-")+".yaml")
 		text := strings.NewReplacer("ANCHOR", row.anchor, "CERTIFICATE", row.certificate, "METHOD", row.method).Replace(everything)
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if all[name], err = setup.Read(path); err != nil {
+		f, err := setup.Read(path)
+		if err != nil {
 			t.Fatal(err)
 		}
+		all[name] = written{f, path}
 	}
 	return all
 }
