@@ -105,16 +105,7 @@ func tags(list []tag) map[string]string {
 }
 
 func tagContext(list []tag) policy.Context {
-	ctx := policy.Context{}
-	var keys []string
-	for _, t := range list {
-		ctx["aws:RequestTag/"+t.TagKey] = policy.Values{List: []string{t.TagValue}}
-		keys = append(keys, t.TagKey)
-	}
-	if len(keys) > 0 {
-		ctx["aws:TagKeys"] = policy.Values{List: keys, Multi: true}
-	}
-	return ctx
+	return world.TagContext(list, func(t tag) (key, value string) { return t.TagKey, t.TagValue })
 }
 
 func metadata(k world.Key) map[string]any {

@@ -46,16 +46,7 @@ func withTags(before map[string]string, more []tag) (map[string]string, error) {
 
 // tagContext are the condition keys of tags that a request carries.
 func tagContext(tags []tag) policy.Context {
-	ctx := policy.Context{}
-	var keys []string
-	for _, t := range tags {
-		ctx["aws:RequestTag/"+t.Key] = policy.Values{List: []string{t.Value}}
-		keys = append(keys, t.Key)
-	}
-	if keys != nil {
-		ctx["aws:TagKeys"] = policy.Values{List: keys, Multi: true}
-	}
-	return ctx
+	return world.TagContext(tags, func(t tag) (key, value string) { return t.Key, t.Value })
 }
 
 // tagged finds the tags of the resource that an ARN names; nil if there is no

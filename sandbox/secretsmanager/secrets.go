@@ -94,16 +94,7 @@ func suffix() string {
 }
 
 func tagContext(tags []tag) policy.Context {
-	ctx := policy.Context{}
-	var keys []string
-	for _, t := range tags {
-		ctx["aws:RequestTag/"+t.Key] = policy.Values{List: []string{t.Value}}
-		keys = append(keys, t.Key)
-	}
-	if len(keys) > 0 {
-		ctx["aws:TagKeys"] = policy.Values{List: keys, Multi: true}
-	}
-	return ctx
+	return world.TagContext(tags, func(t tag) (key, value string) { return t.Key, t.Value })
 }
 
 type secretIn struct {

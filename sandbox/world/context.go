@@ -72,3 +72,18 @@ func (w *World) principalTags(p policy.Principal, s *Session) map[string]string 
 	}
 	return tags
 }
+
+// TagContext are the condition keys of tags that a request carries.
+func TagContext[T any](tags []T, of func(T) (key, value string)) policy.Context {
+	ctx := policy.Context{}
+	var keys []string
+	for _, t := range tags {
+		key, value := of(t)
+		ctx["aws:RequestTag/"+key] = policy.Values{List: []string{value}}
+		keys = append(keys, key)
+	}
+	if keys != nil {
+		ctx["aws:TagKeys"] = policy.Values{List: keys, Multi: true}
+	}
+	return ctx
+}
