@@ -171,7 +171,7 @@ spec:
         - {name: TMPDIR, value: /state}
         # The cluster's own authority, for the issuer's discovery document and keys.
         - {name: SSL_CERT_FILE, value: /var/run/secrets/kubernetes.io/serviceaccount/ca.crt}
-        readinessProbe: {exec: {command: [cat, /state/env]}, periodSeconds: 1}
+        readinessProbe: {exec: {command: [cat, /state/env]}, periodSeconds: 1, timeoutSeconds: 10, failureThreshold: 10}
         volumeMounts: [{name: state, mountPath: /state}, {name: world, mountPath: /world, readOnly: true}]
       volumes: [{name: state, emptyDir: {}}, {name: world, configMap: {name: world}}]
 ---
