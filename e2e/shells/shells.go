@@ -31,10 +31,10 @@ registered=$(complete -p "$0")
 registered=${registered#*-F }
 ${registered%% *} "$0" "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD-1]}"
 printf '%s\n' "${COMPREPLY[@]}"`},
-	// Of zsh's own part in it, what shows the completions is left out.
+	// Of zsh's own part in it, what registers functions (it takes seconds to look
+	// at all that there are) and what shows the words are stand-ins.
 	"zsh": {"-f", "-c", `
-autoload -Uz compinit
-compinit -u -D
+compdef() { }
 source <("$0" completion zsh)
 _describe() { print -rl -- $completions }
 words=(${=1})
