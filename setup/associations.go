@@ -32,7 +32,8 @@ func (c *Cluster) associationsARN() string {
 	return strings.Replace(c.ARN, ":cluster/", ":podidentityassociation/", 1) + "/*"
 }
 
-// A wanted association is one that the file asks for.
+// A wantedAssociation is one that the file asks for: which ServiceAccount, as
+// NAMESPACE/NAME, uses which role.
 type wantedAssociation struct{ account, role string }
 
 // associations are those of the file, in its roles' order.

@@ -93,3 +93,24 @@ func FuzzLint(f *testing.F) {
 	f.Add(`{"Statement":{"Effect":"Allow","Principal":{"Federated":["x:oidc-provider/y"]},"Condition":{"StringLike":{"y:sub":["*",true,1]}}}}`)
 	f.Fuzz(func(_ *testing.T, text string) { Lint(text) })
 }
+
+// A file that is right can still say too much.
+func TestFileWarns(t *testing.T) {
+	_, path := fresh(t, "web-identity")
+	text := strings.ReplaceAll(fileText, "METHOD", "web-identity")
+	write(t, path, strings.NewReplacer("shop/mail", "shop/web", `["s3:GetObject"], resources: ["arn:aws:s3:::reports/*"]`, `["s3:*", "*"], resources: ["*"]`).Replace(text))
+	want := []string{
+		"role reports: s3:* on *", "role reports: * on *",
+		"shop/web may use roles mailer and reports, and its annotation names one of them",
+	}
+	got := reread(t, path).warnings()
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	write(t, path, text)
+	if got := reread(t, path).warnings(); len(got) > 0 {
+		t.Errorf("%q", got)
+	}
+}

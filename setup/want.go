@@ -148,7 +148,14 @@ func seconds(text string) int32 {
 
 // warnings are what is worth a look in a file that is otherwise right.
 func (f *File) warnings() (all []string) {
+	uses := map[string]string{}
 	for _, name := range f.names() {
+		for _, u := range f.Roles[name].UsedBy {
+			if other, twice := uses[u.ServiceAccount]; twice && u.ServiceAccount != "" {
+				all = append(all, fmt.Sprintf("%s may use roles %s and %s, and its annotation names one of them", u.ServiceAccount, other, name))
+			}
+			uses[u.ServiceAccount] = name
+		}
 		for _, s := range f.Roles[name].Allow {
 			for _, a := range s.Actions {
 				if a == "*" || strings.HasSuffix(a, ":*") && slices.Contains(s.Resources, "*") {
