@@ -49,7 +49,9 @@ func (g *Group) Source(key string, from func() (daypass.Source, func() bool)) *S
 	s := &Source{Log: g.Log}
 	s.From, s.Changed = from()
 	if g.Rate > 0 {
-		g.turns.every = time.Duration(float64(time.Second) / g.Rate)
+		if g.turns.every == 0 { // once, before anybody waits for a turn
+			g.turns.every = time.Duration(float64(time.Second) / g.Rate)
+		}
 		s.turn = g.turns.wait
 	}
 	if m := g.memory(key); m != nil {
