@@ -196,7 +196,9 @@ func (w *ward) looked(t *testing.T) {
 	w.must(clientcmd.WriteToFile(*config, file))
 	r, err := p.examine(file)
 	w.must(err)
-	healthy(t, r)
+	if !r.Healthy {
+		t.Errorf("a false alarm: %s\n%s", cause(r), pretty(r))
+	}
 	if !slices.ContainsFunc(r.Checks, func(c doctor.Check) bool {
 		return c.Verdict == doctor.Unknown && strings.Contains(c.Detail, "may not read")
 	}) {
