@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -13,6 +14,10 @@ import (
 func MaySkip(name string) bool {
 	return os.Getenv("CI") != "true" || slices.Contains(strings.Fields(allowed), name)
 }
+
+// callsAWS finds a command of a page that calls the AWS CLI, wherever in the
+// line it does.
+var callsAWS = regexp.MustCompile(`(?m)^[$>] (.*[ (])?aws [a-z]`)
 
 // Walk provides what a page of documentation uses, judged by the commands
 // that its text names, and returns the environment to run it in: our programs
@@ -28,7 +33,7 @@ func Walk(ctx context.Context, text string, progress func(string)) ([]string, er
 	}
 	path := []string{bin}
 	var env []string
-	if strings.Contains(text, "$ aws ") || strings.Contains(text, "$(aws ") {
+	if callsAWS.MatchString(text) {
 		cli, err := AWSCLI(ctx)
 		if err != nil {
 			return nil, err
