@@ -78,7 +78,7 @@ func tryExceptions(t *testing.T, f fault, p *play) {
 // provoke returns the text of an SDK's exception.
 func (e shown) provoke(t *testing.T, p *play) (text string) {
 	t.Helper()
-	for range 3 {
+	for range 6 {
 		cmd := e.command(t)
 		cmd.Env = append(p.stage.Reach(), p.served.Ways()[e.from]...)
 		room <- struct{}{}
