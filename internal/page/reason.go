@@ -23,6 +23,7 @@ func Reasons(path, back string) http.Handler {
 			http.Error(w, "there is no such reason", http.StatusNotFound)
 			return
 		}
+		row.Message = strings.ReplaceAll(row.Message, "%s", "…")
 		p.Write(w, struct {
 			reason.Reason
 			Back string

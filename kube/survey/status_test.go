@@ -1,6 +1,7 @@
 package survey
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -150,5 +151,26 @@ func TestRows(t *testing.T) {
 		if one := reads(t, r, a)["one"]; one.Reason != "" || one.CredentialsExpire != nil {
 			t.Errorf("%+v", one)
 		}
+	}
+}
+
+// What pods and ServiceAccounts hold beside their identity goes nowhere.
+func TestNoSecretIsToldOn(t *testing.T) {
+	const planted = "planted-9f2c"
+	p, a := pod(map[string]string{inject.Injected: "agent", "example.org/token": planted}), account(map[string]string{"daypass.dev/role-arn": roleARN, "example.org/token": planted})
+	p.Spec.NodeName, p.Labels = "n1", map[string]string{"token": planted}
+	p.Spec.Containers[0].Env = []corev1.EnvVar{{Name: "AWS_SECRET_ACCESS_KEY", Value: planted}}
+	p.Spec.Containers[0].Args = []string{"--password=" + planted}
+	r := reading{
+		pods: []corev1.Pod{*p}, accounts: []corev1.ServiceAccount{*a}, settings: settings(), known: true, injects: true,
+	}
+	s := &Status{At: time.Now(), Workloads: r.workloads(time.Now()), Agents: []Agent{{Node: "n1", credentials: map[string]float64{"shop/web": 60}}}}
+	s.held()
+	text, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(s.Workloads) != 1 || !strings.Contains(string(text), roleARN) || strings.Contains(string(text), planted) {
+		t.Errorf("%s", text)
 	}
 }
