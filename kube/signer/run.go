@@ -169,7 +169,7 @@ type turns struct {
 }
 
 const (
-	patience = 400 * time.Millisecond
+	patience = time.Second
 	scatter  = 50 * time.Millisecond // between those that wait
 )
 

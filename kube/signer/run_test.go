@@ -42,7 +42,7 @@ func TestWhoseTurnItIs(t *testing.T) {
 				defer q.ShutDown()
 				turns{elected: row.elected}.Create(t.Context(), event.CreateEvent{Object: row.of}, q)
 				begin, waited := time.Now(), time.Duration(-1)
-				for range 100 {
+				for range 200 {
 					synctest.Wait()
 					if q.Len() > 0 {
 						waited = time.Since(begin)
