@@ -244,6 +244,26 @@ func TestSessionsOutliveARestart(t *testing.T) {
 	}
 }
 
+// An account stays in its partition, where its ARNs and keys are.
+func TestPartitionsAreKept(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "state")
+	store, err := Open(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := world.Parse("world.yaml", []byte(`{region: cn-north-1, accounts: {"222233334444": {partition: aws-cn}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Keep(w); err != nil {
+		t.Fatal(err)
+	}
+	again := reopen(t, store, folder).AddAccount("222233334444")
+	if arn := again.AddUser("ann", "/").ARN; arn != "arn:aws-cn:iam::222233334444:user/ann" {
+		t.Error(arn)
+	}
+}
+
 func TestFoldersThatAreRefused(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "state")
 	store, err := Open(folder)
