@@ -69,6 +69,7 @@ func hearsay() []heard {
 		{"no resource-based policy allows the acm-pca:IssueCertificate", []string{"pca-share-template"}},
 		{"ValidationException*idempotencyToken", []string{"pca-token"}},
 		{"ValidationException*alidity", []string{"pca-validity"}},
+		{"No service account role association found", []string{"eks-association-missing"}},
 		{"date value out of range", []string{"empty-credentials"}},
 		{"partial credentials found", []string{"environment-profile"}},
 		{"failed to get shared config profile", []string{"environment-profile"}},

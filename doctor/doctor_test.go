@@ -68,7 +68,8 @@ func TestWhatUsersSee(t *testing.T) {
 		"An error occurred (InvalidIdentityToken) when calling the AssumeRoleWithWebIdentity operation: No OpenIDConnect provider found in your account for https://oidc.example.com":                                                               "provider-missing",
 		"An error occurred (InvalidIdentityToken) when calling the AssumeRoleWithWebIdentity operation: Incorrect token audience":                                                                                                                   "token-audience",
 		"An error occurred (InvalidIdentityToken) when calling the AssumeRoleWithWebIdentity operation: Couldn't retrieve verification key from your identity provider,  please reference AssumeRoleWithWebIdentity documentation for requirements": "issuer-unreachable",
-		"OverflowError: date value out of range": "empty-credentials",
+		"OverflowError: date value out of range":                                "empty-credentials",
+		"ResourceNotFoundException: No service account role association found.": "eks-association-missing",
 	} {
 		if got := Recognise(said); !slices.Contains(got, want) {
 			t.Errorf("%q stands for %q, want %s among them", said, got, want)

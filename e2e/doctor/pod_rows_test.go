@@ -326,7 +326,7 @@ func served() map[string]podRow {
 		"long": {
 			slug: "certificate-uri-long",
 			before: func(p *patient) {
-				p.account = strings.Repeat("long-", 40) + "name"
+				p.account = strings.Repeat("long-", 47) + "name"
 				p.Apply("apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: " + p.account + "}\n")
 				p.associate(by(p.signer, p.profile(p.role)))
 			},

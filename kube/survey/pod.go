@@ -254,6 +254,10 @@ func (p *patient) events(ctx context.Context) {
 		if kind == "IdentityMissed" || kind == "Unhealthy" || kind == "BackOff" || kind == "FailedScheduling" {
 			continue // told before, or no business of ours
 		}
+		if kind == "IdentityRefused" && doctor.Recognise(latest[kind]) == nil { // the agent passes on what AWS said
+			p.evidence.Answer = &doctor.Answer{Text: "the agent says: " + latest[kind]}
+			continue
+		}
 		p.recognised("event " + kind + ": " + latest[kind])
 	}
 }
