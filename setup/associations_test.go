@@ -78,3 +78,19 @@ func TestAssociationsThatSomebodyChanged(t *testing.T) {
 		})
 	}
 }
+
+// The cluster is told by annotations, but for EKS, where they are refused.
+func TestCommands(t *testing.T) {
+	for method, want := range map[string][]string{
+		"web-identity": {
+			"kubectl annotate serviceaccount --overwrite -n shop mail daypass.dev/role-arn=arn:aws:iam::111122223333:role/daypass/prod/mailer",
+			"kubectl annotate serviceaccount --overwrite -n shop web daypass.dev/role-arn=arn:aws:iam::111122223333:role/daypass/prod/reports",
+		},
+		"eks": {"daypassctl associations import --cluster-name prod | kubectl apply -f -"},
+	} {
+		f, _ := fresh(t, method)
+		if got := f.Commands(); !slices.Equal(got, want) {
+			t.Errorf("%s: %q", method, got)
+		}
+	}
+}

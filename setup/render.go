@@ -170,7 +170,7 @@ func (f *File) told() (string, error) {
 	for _, name := range f.names() {
 		b.WriteString("# role " + f.RoleARN(name) + "\n")
 	}
-	for _, line := range f.Annotations() {
+	for _, line := range f.Commands() {
 		b.WriteString("# " + line + "\n")
 	}
 	b.Write(values)

@@ -28,9 +28,13 @@ func (f *File) Values(out Outcome) ([]byte, error) {
 // RoleNames are the names of the file's roles, sorted.
 func (f *File) RoleNames() []string { return f.names() }
 
-// Annotations are the commands that tell the cluster which ServiceAccount may use
-// which role.
-func (f *File) Annotations() (all []string) {
+// Commands tell the cluster which ServiceAccount may use which role: by
+// annotations; or where no annotation may select a role, which is EKS, by
+// associations.
+func (f *File) Commands() (all []string) {
+	if len(f.associations()) > 0 {
+		return []string{"daypassctl associations import --cluster-name " + f.Cluster.eksName() + " | kubectl apply -f -"}
+	}
 	for _, name := range f.names() {
 		for _, u := range f.Roles[name].UsedBy {
 			if namespace, account, ok := strings.Cut(u.ServiceAccount, "/"); ok {

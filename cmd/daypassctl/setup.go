@@ -222,9 +222,9 @@ func (o *setupOptions) applied(w io.Writer, f *setup.File, out setup.Outcome) er
 	for _, name := range f.RoleNames() {
 		lines = append(lines, "role          "+out.Roles[name])
 	}
-	if annotations := f.Annotations(); len(annotations) > 0 {
-		lines = append(lines, "", "for the ServiceAccounts:")
-		lines = append(lines, annotations...)
+	if commands := f.Commands(); len(commands) > 0 {
+		lines = append(lines, "", "tell the cluster:")
+		lines = append(lines, commands...)
 	}
 	_, err := io.WriteString(w, strings.Join(lines, "\n")+"\n")
 	return err

@@ -114,7 +114,7 @@ func TestTheScriptDoesWhatApplyDoes(t *testing.T) {
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("the values differ (-apply +script):\n%s", diff)
 			}
-			for _, line := range f.Annotations() {
+			for _, line := range f.Commands() {
 				if !strings.Contains(string(printed), "# "+line+"\n") {
 					t.Errorf("the script does not print %q", line)
 				}
