@@ -1,20 +1,30 @@
 package agent
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/clientcmd/api"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"daypass.dev/e2e/kube/kubetest"
+	binaries "daypass.dev/e2e/stage"
 	"daypass.dev/kube/api/v1alpha1"
+	"daypass.dev/kube/survey"
 	"daypass.dev/setup"
 )
 
-// status: an association says when AWS last gave credentials for it.
+// status: an association says when AWS last gave credentials for it, and kubectl
+// daypass what came of each pod.
 func status(s *stage) {
 	role := s.role("seen", s.rights(), setup.Token{
 		ProviderARN: s.provider(), Subject: "system:serviceaccount:" + s.Name + ":seen", Audience: audience,
@@ -37,6 +47,88 @@ func status(s *stage) {
 		}
 		return err
 	})
+	s.account("refused", "daypass.dev/role-arn="+role)
+	s.pod("refused", "refused", "node2", kubetest.AWSCLI, "aws sts get-caller-identity; sleep 36000")
+	s.seen()
+	s.looker()
+}
+
+// seen: an administrator is told of both pods.
+func (s *stage) seen() {
+	var all survey.Status
+	s.Eventually(time.Minute, "a pod that has credentials and one that is refused them", func() error {
+		out, said, code := s.plugin("", "status", "--namespace="+s.Name, "--output=json")
+		if err := json.Unmarshal([]byte(out), &all); err != nil {
+			return fmt.Errorf("%w: %s%s", err, out, said)
+		}
+		if len(all.Workloads) != 2 || all.Workloads[0].Reason == "" || code != 3 {
+			return fmt.Errorf("%s%s, exit code %d", out, said, code)
+		}
+		return nil
+	})
+	refused, seen := all.Workloads[0], all.Workloads[1]
+	if seen.Pod != "seen" || seen.Reason != "" || seen.Method != "web-identity" || seen.Association != s.Name+"-seen" || seen.LastOK == nil || seen.CredentialsExpire == nil {
+		s.t.Fatalf("%+v", seen)
+	}
+	if left := time.Until(*seen.CredentialsExpire); left < 50*time.Minute || left > time.Hour {
+		s.t.Errorf("its credentials last %s", left)
+	}
+	if refused.Pod != "refused" || refused.Reason != "AccessDenied" || refused.LastRefusal == nil || refused.CredentialsExpire != nil {
+		s.t.Errorf("%+v", refused)
+	}
+	for _, a := range all.Agents {
+		if !a.Ready || !a.Upstream["web-identity"] || a.Unseen != "" {
+			s.t.Errorf("%+v", a)
+		}
+	}
+	if len(all.Agents) != 2 || len(all.Unseen) != 0 {
+		s.t.Errorf("%+v", all)
+	}
+	table, _, _ := s.plugin("", "status", "--namespace="+s.Name)
+	for _, want := range []string{"LAST-OK", "AccessDenied", "agent on node1", "AWS answers web-identity"} {
+		if !strings.Contains(table, want) {
+			s.t.Errorf("%q is not in\n%s", want, table)
+		}
+	}
+}
+
+// looker: who may only look at the namespace is told what was not seen, and no
+// false alarm.
+func (s *stage) looker() {
+	s.Kubectl("create", "serviceaccount", "looker")
+	s.Kubectl("create", "rolebinding", "looker", "--clusterrole=view", "--serviceaccount="+s.Name+":looker")
+	config, err := clientcmd.LoadFromFile(s.Cluster.Kubeconfig())
+	s.must(err)
+	for name := range config.AuthInfos {
+		config.AuthInfos[name] = &api.AuthInfo{Token: strings.TrimSpace(s.Kubectl("create", "token", "looker"))}
+	}
+	file := filepath.Join(s.t.TempDir(), "kubeconfig")
+	s.must(clientcmd.WriteToFile(*config, file))
+	out, said, code := s.plugin(file, "status", "--namespace="+s.Name, "--output=json")
+	var all survey.Status
+	s.must(json.Unmarshal([]byte(out), &all))
+	if unseen := strings.Join(all.Unseen, "\n"); code != 0 || !strings.Contains(unseen, "PodIdentityAssociations: the credentials here may not") || !strings.Contains(unseen, "settings") {
+		s.t.Errorf("%s%s, exit code %d", out, said, code)
+	}
+}
+
+// plugin runs kubectl daypass; without a kubeconfig as the administrator.
+func (s *stage) plugin(kubeconfig string, args ...string) (stdout, stderr string, code int) {
+	s.t.Helper()
+	dir := s.t.TempDir()
+	s.must(os.Symlink(binaries.Binary(s.t, "daypassctl"), filepath.Join(dir, "kubectl-daypass")))
+	cmd, err := s.Cluster.Command(s.t.Context(), "sh", append([]string{"-c", `PATH="$0:$PATH"; exec kubectl daypass "$@"`, dir}, args...)...)
+	s.must(err)
+	if kubeconfig != "" {
+		cmd.Env = append(cmd.Env, "KUBECONFIG="+kubeconfig)
+	}
+	var out, said strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &said
+	exit := (*exec.ExitError)(nil)
+	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
+		s.t.Fatal(err)
+	}
+	return out.String(), said.String(), cmd.ProcessState.ExitCode()
 }
 
 // associations: of their status the agent may write lastOK alone.
