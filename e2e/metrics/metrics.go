@@ -112,7 +112,7 @@ func Of(shown []deliver.Metric) []Metric {
 const head = `# Metrics
 
 What the programs show at ` + "`/metrics`" + `, in Prometheus' text format. Written by
-` + "`go test ./cmd/... ./kube/... -update`" + ` from the programs themselves; do not edit.
+` + "`go test ./cmd/... ./kube/agent ./kube/signer ./kube/privateca -update`" + ` from the programs themselves; do not edit.
 
 No label holds what a caller wrote: names of namespaces, ServiceAccounts and roles
 are Kubernetes' and yours, reasons are slugs of [troubleshooting](troubleshooting.md)
