@@ -16,8 +16,7 @@ import (
 const beside = "169.254.170.24"
 
 // network has a machine beside the nodes that wants to reach the agent's
-// address: by a route on purpose, and by ARP; and a pod of node2 while node2
-// has lost the address. The agent's health port, which listens on all addresses
+// address: by a route on purpose, and by ARP. The agent's health port, which listens on all addresses
 // of the node, tells whether packets come through.
 func network(s *stage) {
 	s.node("ip", "address", "add", beside+"/32", "dev", "lo")
