@@ -75,6 +75,6 @@ check: ## what a reviewer would say first
 	$(GO) test -race -short ./...
 	$(GO) mod tidy -diff
 
-update: ## rewrite what is generated: docs/cli.md and the custom resource
-	$(GO) test ./cmd/... -update
+update: ## rewrite what is generated: docs/cli.md, docs/metrics.md and the custom resource
+	$(GO) test ./cmd/... ./kube/agent ./kube/signer ./kube/privateca -update
 	$(GO) generate ./kube/api/...
