@@ -69,7 +69,7 @@ func TestPartitions(t *testing.T) {
 				arns[*what] = *arn
 			}
 			name := aws.String("x")
-			roles, tokens, store := iam.NewFromConfig(config), sts.NewFromConfig(config), s3.NewFromConfig(config)
+			roles, tokens := iam.NewFromConfig(config), sts.NewFromConfig(config)
 			who, err := tokens.GetCallerIdentity(t.Context(), nil)
 			see(aws.String(":iam::"+h.account+":user/root"), who.Arn, err)
 			trust := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"` + *who.Arn + `"},"Action":"sts:AssumeRole"}]}`
@@ -105,7 +105,7 @@ func TestPartitions(t *testing.T) {
 			s.World.Unlock()
 			config.Credentials = credentials.NewStaticCredentialsProvider(
 				*session.Credentials.AccessKeyId, *session.Credentials.SecretAccessKey, *session.Credentials.SessionToken)
-			store = s3.NewFromConfig(config)
+			store := s3.NewFromConfig(config)
 			if _, err := store.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &bucket, Key: aws.String("q3")}); err != nil {
 				t.Error(err)
 			}
