@@ -7,8 +7,9 @@ CLUSTERED = $(shell grep -rl '"daypass.dev/e2e/kube/kubetest"' --include=*_test.
 # Written, and not yet seen to pass: soak runs them.
 UNPROVED = ./e2e/doctor
 SUBJECTS = kube $(filter-out kube kube/% $(UNPROVED:./e2e/%=%),$(CLUSTERED:./e2e/%=%))
-# No cluster in them.
-PLAIN    = $(shell grep -L '^$$ kubectl ' README.md docs/sandbox.md docs/walkthroughs/*.md)
+# All that have commands, and those of them that need a cluster.
+PAGES    = $(shell grep -lx '```console' README.md docs/*.md docs/walkthroughs/*.md)
+HOSTED   = $(shell grep -l '^$$ kubectl ' $(PAGES))
 ROOT     = $(filter 0,$(shell id -u))
 LANES   ?= 4
 STATIC   = CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w'
@@ -29,7 +30,7 @@ test: ## everything that needs no long clock, side by side; as root on real clus
 	$(if $(ROOT),$(GO) run ./e2e/kube/cmd/cluster build)
 	$(if $(ROOT),$(GO) run ./e2e/kube/cmd/addon build,@echo "skipped without root: what needs a cluster")
 	$(MAKE) -k -j$(LANES) --output-sync=target unit \
-		$(if $(ROOT),$(SUBJECTS:%=subject/%) $(patsubst %,page/%,$(filter-out $(PLAIN),$(wildcard docs/walkthroughs/*.md)))) $(PLAIN:%=page/%)
+		$(if $(ROOT),$(SUBJECTS:%=subject/%) $(HOSTED:%=page/%)) $(patsubst %,page/%,$(filter-out $(HOSTED),$(PAGES)))
 
 unit: # without debug information, which is a third of the linking
 	$(GO) test -ldflags=-w ./...
@@ -77,4 +78,5 @@ check: ## what a reviewer would say first
 
 update: ## rewrite what is generated: docs/cli.md, docs/metrics.md and the custom resource
 	$(GO) test ./cmd/... ./kube/agent ./kube/signer ./kube/privateca -update
+	$(GO) test ./e2e/docs -run Diagram -update
 	$(GO) generate ./kube/api/...

@@ -1,8 +1,6 @@
 // Walkthrough executes pages of the documentation to their end:
 //
 //	go run ./e2e/walkthrough 02
-//	go run ./e2e/walkthrough all        # all that have commands and need no cluster
-//	go run ./e2e/walkthrough cluster    # those that need one
 //	go run ./e2e/walkthrough README.md
 //	go run ./e2e/walkthrough -keep 04   # the cluster stays, to look around
 //	go run ./e2e/walkthrough -lang zh-CN 02
@@ -43,55 +41,29 @@ func main() {
 
 func run(ctx context.Context, keep bool, lang string, args []string) error {
 	if len(args) != 1 {
-		return errors.New("usage: walkthrough [-keep] [-lang LANGUAGE] NUMBER|all|cluster")
+		return errors.New("usage: walkthrough [-keep] [-lang LANGUAGE] NUMBER|PAGE.md")
 	}
-	pages, err := choose(args[0], lang)
+	page, err := choose(args[0], lang)
 	if err != nil {
 		return err
 	}
-	for _, path := range pages {
-		if err := execute(ctx, keep, path); err != nil {
-			return err
-		}
-	}
-	return nil
+	return execute(ctx, keep, page)
 }
 
-// choose finds the pages that are meant.
-func choose(arg, lang string) ([]string, error) {
+// choose finds the page that is meant.
+func choose(arg, lang string) (string, error) {
 	if strings.HasSuffix(arg, ".md") {
-		return []string{arg}, nil
+		return arg, nil
 	}
-	pattern, group := arg+"-*.md", arg == "all" || arg == "cluster"
-	if group {
-		pattern = "*.md"
-	}
-	found, err := filepath.Glob(filepath.Join("docs", lang, "walkthroughs", pattern))
+	pattern := filepath.Join("docs", lang, "walkthroughs", arg+"-*.md")
+	found, err := filepath.Glob(pattern)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	if group && lang == "" {
-		others, err := filepath.Glob("docs/*.md")
-		if err != nil {
-			return nil, err
-		}
-		found = append(append([]string{"README.md"}, others...), found...)
+	if len(found) != 1 {
+		return "", fmt.Errorf("no page %s (run in the root of the repository)", pattern)
 	}
-	var pages []string
-	for _, path := range found {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return nil, err
-		}
-		executable := strings.Contains(string(text), "\n```console\n")
-		if !group || executable && wantsCluster(string(text)) == (arg == "cluster") {
-			pages = append(pages, path)
-		}
-	}
-	if len(pages) == 0 {
-		return nil, fmt.Errorf("no page docs/walkthroughs/%s in this language (run in the root of the repository)", pattern)
-	}
-	return pages, nil
+	return found[0], nil
 }
 
 func execute(ctx context.Context, keep bool, path string) error {
