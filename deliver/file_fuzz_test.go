@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -36,6 +37,9 @@ func FuzzCredentialsFile(f *testing.F) {
 		f.Add(row.before)
 	}
 	f.Add("[default]\na\x1c=\x85\n[other]\r aws_access_key_id=x")
+	f.Add("[a]\r")
+	f.Add("[a]\n\r")
+	f.Add("\x80=\"")
 	f.Fuzz(func(t *testing.T, before string) {
 		after, err := withProfile(before, "default", entries(good()))
 		if err != nil {
@@ -65,7 +69,12 @@ func theSame(t *testing.T, before, after string) {
 			t.Fatal(err)
 		}
 	}
-	read := func(path, profile string) (config.SharedConfig, error) {
+	read := func(path, profile string) (_ config.SharedConfig, err error) {
+		defer func() { // a value of one quotation mark is too much for the SDK
+			if r := recover(); r != nil {
+				err = fmt.Errorf("panic: %v", r)
+			}
+		}()
 		return config.LoadSharedConfigProfile(t.Context(), profile, func(o *config.LoadSharedConfigOptions) {
 			o.CredentialsFiles, o.ConfigFiles = []string{path}, []string{}
 		})

@@ -175,13 +175,14 @@ func (e *editor) add() {
 		return
 	}
 	end := "\n"
-	if len(e.out) > 0 && e.out[0].end != "" {
-		end = e.out[0].end
+	if len(e.out) > 0 && e.out[0].end == "\r\n" {
+		end = "\r\n"
 	}
 	if e.at < 0 {
 		if n := len(e.out); n > 0 {
 			e.out[n-1].close(end)
-			if strings.TrimFunc(e.out[n-1].text, blank) != "" {
+			// Go knows no "\r" alone: what follows one begins a line by an end of its own.
+			if strings.TrimFunc(e.out[n-1].text, blank) != "" || e.out[n-1].end == "\r" {
 				e.out = append(e.out, line{"", end})
 			}
 		}
