@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"fmt"
 	"os/exec"
 	"strconv"
@@ -71,7 +72,8 @@ func (s *stage) node(args ...string) {
 }
 
 func (s *stage) tryNode(args ...string) (string, error) {
-	cmd, err := s.Cluster.Command(s.t.Context(), args[0], args[1:]...)
+	ctx := context.WithoutCancel(s.t.Context()) // for t.Cleanup, too
+	cmd, err := s.Cluster.Command(ctx, args[0], args[1:]...)
 	if err != nil {
 		return "", err
 	}
