@@ -76,7 +76,7 @@ func putParameter(c *world.Call, in putIn) (any, error) {
 		if v.Key, v.KeyName, err = encryptionKey(c, in.KeyID, at); err != nil {
 			return nil, err
 		}
-	} else if in.KeyID != "" && there == false {
+	} else if in.KeyID != "" && !there {
 		return nil, refuse("parameter-key", "InvalidKeyId", "KeyId is required for SecureString type parameter only.", "the parameter is a "+v.Type)
 	}
 	p.Versions = append(slices.Clone(p.Versions), v)
