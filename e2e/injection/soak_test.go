@@ -129,6 +129,16 @@ func TestRotationUnderLoad(t *testing.T) {
 			}
 		}
 	})
+	done.Go(func() { // API servers see a changed configuration at once
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(time.Second):
+				using.Store(client())
+			}
+		}
+	})
 	serial := func() string {
 		conn, err := r.Cluster.Dial(t.Context(), "tcp", net.JoinHostPort(address, "10250"))
 		if err != nil {
@@ -144,7 +154,6 @@ func TestRotationUnderLoad(t *testing.T) {
 	for range rotations {
 		before := serial()
 		r.Upgrade(values + "webhook: {replicas: 1, rotateAuthority: true}\n")
-		using.Store(client()) // as the API server reads its configuration anew
 		r.Eventually(3*time.Minute, "a certificate of the new authority", func() error {
 			if serial() == before {
 				return fmt.Errorf("it still serves with %s", before)
