@@ -80,7 +80,7 @@ func others() map[string]string {
 		"empty-credentials": "aws_signing_helper's, which is not here", "image-pull-": "the kubelet's, for a registry that is not here",
 		"pod-certificate-":        "kube/signer's tests break both; here certificates come from Secrets",
 		"service-account-missing": "the API server takes no such pod; the account must go after", "method-unknown": "the API server takes no such association, and the chart no such value",
-		"cluster-unnamed": "the chart takes no such values with an agent", "windows-unsupported": "there is no node of Windows", "image-unset": "the chart names one always",
+		"cluster-unnamed": "chart values without a name or a trust domain: unit tests of kube/identity and kube/inject have it", "windows-unsupported": "there is no node of Windows", "image-unset": "the chart names one always",
 		"token-users": "of Google's tokens alone", "review-": program,
 	}
 }
