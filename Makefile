@@ -4,7 +4,7 @@
 GO      ?= go
 # One flavour for programs and tests: each is compiled once, in any checkout.
 export CGO_ENABLED = 0
-export GOFLAGS := -trimpath $(GOFLAGS)
+export GOFLAGS := $(filter-out -trimpath,$(GOFLAGS)) -trimpath
 N       ?= 02
 CLUSTERED = $(shell grep -rl '"daypass.dev/e2e/kube/kubetest"' --include=*_test.go e2e | xargs -n1 dirname | sort -u | sed 's|^|./|')
 # Written, and not yet seen to pass: soak runs them.

@@ -56,24 +56,32 @@ func status(s *stage) {
 // seen: an administrator is told of both pods.
 func (s *stage) seen() {
 	var all survey.Status
+	var refused, seen survey.Workload
 	s.Eventually(time.Minute, "a pod that has credentials and one that is refused them", func() error {
 		out, said, code := s.plugin("", "status", "--namespace="+s.Name, "--output=json")
 		if err := json.Unmarshal([]byte(out), &all); err != nil {
 			return fmt.Errorf("%w: %s%s", err, out, said)
 		}
-		if len(all.Workloads) != 2 || all.Workloads[0].Reason == "" || code != 3 {
+		for _, w := range all.Workloads { // and pods of other tests
+			switch w.Pod {
+			case "refused":
+				refused = w
+			case "seen":
+				seen = w
+			}
+		}
+		if seen.Pod == "" || refused.Reason == "" || code != 3 {
 			return fmt.Errorf("%s%s, exit code %d", out, said, code)
 		}
 		return nil
 	})
-	refused, seen := all.Workloads[0], all.Workloads[1]
-	if seen.Pod != "seen" || seen.Reason != "" || seen.Method != "web-identity" || seen.Association != s.Name+"-seen" || seen.LastOK == nil || seen.CredentialsExpire == nil {
+	if seen.Reason != "" || seen.Method != "web-identity" || seen.Association != s.Name+"-seen" || seen.LastOK == nil || seen.CredentialsExpire == nil {
 		s.t.Fatalf("%+v", seen)
 	}
 	if left := time.Until(*seen.CredentialsExpire); left < 50*time.Minute || left > time.Hour {
 		s.t.Errorf("its credentials last %s", left)
 	}
-	if refused.Pod != "refused" || refused.Reason != "AccessDenied" || refused.LastRefusal == nil || refused.CredentialsExpire != nil {
+	if refused.Reason != "AccessDenied" || refused.LastRefusal == nil || refused.CredentialsExpire != nil {
 		s.t.Errorf("%+v", refused)
 	}
 	for _, a := range all.Agents {

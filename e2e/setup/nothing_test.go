@@ -160,7 +160,7 @@ func newUser(t *testing.T) *user {
 	peers.Need(t, "aws", err)
 	u.env = append(cloud.Environment(filepath.Join(u.dir, "aws-ca.pem")),
 		"WORK="+u.dir, "NAMESPACE="+u.Name, "KUBECONFIG="+u.Cluster.Kubeconfig(), "HOME="+os.Getenv("HOME"),
-		"GOFLAGS="+os.Getenv("GOFLAGS"), "GOPROXY=off",
+		"GOFLAGS="+os.Getenv("GOFLAGS"), "CGO_ENABLED="+os.Getenv("CGO_ENABLED"), "GOPROXY=off",
 		"PATH="+strings.Join([]string{filepath.Dir(helm), filepath.Dir(cli), u.Cluster.Dir + "/bin", os.Getenv("PATH")}, ":"))
 	t.Cleanup(func() {
 		if _, err := u.try(context.Background(), "helm uninstall daypass -n daypass --wait --ignore-not-found"); err != nil {
