@@ -14,7 +14,7 @@ SUBJECTS = kube $(filter-out kube kube/% $(UNPROVED:./e2e/%=%),$(CLUSTERED:./e2e
 PAGES    = $(shell grep -lx '```console' README.md docs/*.md docs/walkthroughs/*.md)
 HOSTED   = $(shell grep -l '^$$ kubectl ' $(PAGES))
 ROOT     = $(filter 0,$(shell id -u))
-LANES   ?= 4
+LANES   ?= 3
 STATIC   = $(GO) build -ldflags='-s -w'
 
 .PHONY: build demo test unit soak bench check images push update walkthrough cluster cluster-down

@@ -74,7 +74,9 @@ func (s *stage) trusting(name, trust, rights string) string {
 	client := iam.NewFromConfig(s.sandbox.Config())
 	name = name + "-" + s.Name[len(s.Name)-6:]
 	_, err := client.CreateRole(s.t.Context(), &iam.CreateRoleInput{RoleName: &name, AssumeRolePolicyDocument: &trust, MaxSessionDuration: aws.Int32(6 * 3600)})
-	s.must(err)
+	if exists := (*iamtypes.EntityAlreadyExistsException)(nil); !errors.As(err, &exists) { // the answer was lost, and the SDK asked again
+		s.must(err)
+	}
 	_, err = client.PutRolePolicy(s.t.Context(), &iam.PutRolePolicyInput{RoleName: &name, PolicyName: aws.String("rights"), PolicyDocument: &rights})
 	s.must(err)
 	return "arn:aws:iam::" + home + ":role/" + name

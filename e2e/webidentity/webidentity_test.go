@@ -66,7 +66,11 @@ func (s *stage) role(grant setup.Grant) string {
 	trust, err := setup.TrustPolicy(grant)
 	s.must(err)
 	roles, ctx := iam.NewFromConfig(s.aws.Config()), s.t.Context()
-	made, err := roles.CreateRole(ctx, &iam.CreateRoleInput{RoleName: &s.Name, AssumeRolePolicyDocument: aws.String(string(trust))})
+	_, err = roles.CreateRole(ctx, &iam.CreateRoleInput{RoleName: &s.Name, AssumeRolePolicyDocument: aws.String(string(trust))})
+	if exists := (*iamtypes.EntityAlreadyExistsException)(nil); !errors.As(err, &exists) { // the answer was lost, and the SDK asked again
+		s.must(err)
+	}
+	made, err := roles.GetRole(ctx, &iam.GetRoleInput{RoleName: &s.Name})
 	s.must(err)
 	_, err = roles.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: &s.Name, PolicyName: aws.String("s3"), PolicyDocument: aws.String(rights)})
 	s.must(err)
