@@ -73,13 +73,11 @@ func (s *stage) trusting(name, trust, rights string) string {
 	s.t.Helper()
 	client := iam.NewFromConfig(s.sandbox.Config())
 	name = name + "-" + s.Name[len(s.Name)-6:]
-	_, err := client.CreateRole(s.t.Context(), &iam.CreateRoleInput{RoleName: &name, AssumeRolePolicyDocument: &trust, MaxSessionDuration: aws.Int32(6 * 3600)})
-	if exists := (*iamtypes.EntityAlreadyExistsException)(nil); !errors.As(err, &exists) { // the answer was lost, and the SDK asked again
-		s.must(err)
-	}
+	arn, err := kubetest.MakeRole(s.t.Context(), client, &iam.CreateRoleInput{RoleName: &name, AssumeRolePolicyDocument: &trust, MaxSessionDuration: aws.Int32(6 * 3600)})
+	s.must(err)
 	_, err = client.PutRolePolicy(s.t.Context(), &iam.PutRolePolicyInput{RoleName: &name, PolicyName: aws.String("rights"), PolicyDocument: &rights})
 	s.must(err)
-	return "arn:aws:iam::" + home + ":role/" + name
+	return arn
 }
 
 func (s *stage) bucket() {
@@ -161,10 +159,8 @@ func (s *stage) nodeRole() {
 	})
 	s.must(err)
 	client, name := iam.NewFromConfig(s.sandbox.Config()), "daypass-node"
-	_, err = client.CreateRole(s.t.Context(), &iam.CreateRoleInput{RoleName: &name, AssumeRolePolicyDocument: aws.String(string(trust))})
-	if exists := (*iamtypes.EntityAlreadyExistsException)(nil); !errors.As(err, &exists) {
-		s.must(err)
-	}
+	_, err = kubetest.MakeRole(s.t.Context(), client, &iam.CreateRoleInput{RoleName: &name, AssumeRolePolicyDocument: aws.String(string(trust))})
+	s.must(err)
 	_, err = client.PutRolePolicy(s.t.Context(), &iam.PutRolePolicyInput{RoleName: &name, PolicyName: aws.String("eks"), PolicyDocument: aws.String(
 		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"eks-auth:AssumeRoleForPodIdentity","Resource":"arn:aws:eks:us-east-1:` + home + `:cluster/*"}]}`)})
 	s.must(err)

@@ -21,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"daypass.dev/e2e/kube"
+	"daypass.dev/e2e/kube/kubetest"
 	"daypass.dev/pki"
 	"daypass.dev/setup"
 )
@@ -74,7 +75,7 @@ func (w *ward) trustAnchor(name, pem string) string {
 func (p *patient) makeRole(in *iam.Client, account string) {
 	p.t.Helper()
 	name := aws.String(p.called(p.name))
-	_, err := in.CreateRole(p.t.Context(), &iam.CreateRoleInput{RoleName: name, AssumeRolePolicyDocument: aws.String(p.sound(account))})
+	_, err := kubetest.MakeRole(p.t.Context(), in, &iam.CreateRoleInput{RoleName: name, AssumeRolePolicyDocument: aws.String(p.sound(account))})
 	p.must(err)
 	_, err = in.PutRolePolicy(p.t.Context(), &iam.PutRolePolicyInput{RoleName: name, PolicyName: aws.String("rights"), PolicyDocument: aws.String(s3Rights)})
 	p.must(err)
@@ -170,10 +171,8 @@ func (w *ward) eksCluster() {
 	})
 	w.must(err)
 	name := aws.String("daypass-node")
-	_, err = w.iam().CreateRole(w.t.Context(), &iam.CreateRoleInput{RoleName: name, AssumeRolePolicyDocument: aws.String(string(trust))})
-	if exists := (*iamtypes.EntityAlreadyExistsException)(nil); !errors.As(err, &exists) {
-		w.must(err)
-	}
+	_, err = kubetest.MakeRole(w.t.Context(), w.iam(), &iam.CreateRoleInput{RoleName: name, AssumeRolePolicyDocument: aws.String(string(trust))})
+	w.must(err)
 	_, err = w.iam().PutRolePolicy(w.t.Context(), &iam.PutRolePolicyInput{RoleName: name, PolicyName: aws.String("eks"), PolicyDocument: aws.String(
 		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"eks-auth:AssumeRoleForPodIdentity","Resource":"arn:aws:eks:us-east-1:` + account + `:cluster/*"}]}`)})
 	w.must(err)

@@ -127,12 +127,10 @@ func (s *stage) role(name, account, audience, rights string) string {
 	trust, err := setup.TrustPolicy(grants...)
 	s.must(err)
 	client, name := iam.NewFromConfig(s.sandbox.Config()), s.unique(name)
-	_, err = client.CreateRole(s.t.Context(), &iam.CreateRoleInput{RoleName: &name, AssumeRolePolicyDocument: aws.String(string(trust))})
-	if exists := (*iamtypes.EntityAlreadyExistsException)(nil); !errors.As(err, &exists) { // the answer was lost, and the SDK asked again
-		s.must(err)
-	}
+	arn, err := kubetest.MakeRole(s.t.Context(), client, &iam.CreateRoleInput{RoleName: &name, AssumeRolePolicyDocument: aws.String(string(trust))})
+	s.must(err)
 	s.rights(name, rights)
-	return "arn:aws:iam::" + home + ":role/" + name
+	return arn
 }
 
 // rights are what a role may do.

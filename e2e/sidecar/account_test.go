@@ -4,7 +4,6 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
-	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/rolesanywhere"
 	"github.com/aws/aws-sdk-go-v2/service/rolesanywhere/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -76,17 +74,10 @@ func newAccount(t *testing.T, sandbox *kubetest.AWS, name string) account {
 	a.anchor = *anchor.TrustAnchor.TrustAnchorArn
 	roles := iam.NewFromConfig(cfg)
 	called := aws.String(roleName + name[len(name)-7:])
-	_, err = roles.CreateRole(ctx, &iam.CreateRoleInput{
+	a.role, err = kubetest.MakeRole(ctx, roles, &iam.CreateRoleInput{
 		RoleName: called, AssumeRolePolicyDocument: aws.String(fmt.Sprintf(trust, name, a.anchor)),
 	})
-	// The SDK repeats a call whose answer was lost on the way, as where the
-	// cluster's network is being changed; the name is this test's alone.
-	if exists := (*iamtypes.EntityAlreadyExistsException)(nil); !errors.As(err, &exists) {
-		must(err)
-	}
-	role, err := roles.GetRole(ctx, &iam.GetRoleInput{RoleName: called})
 	must(err)
-	a.role = *role.Role.Arn
 	_, err = roles.PutRolePolicy(ctx, &iam.PutRolePolicyInput{
 		RoleName: called, PolicyName: aws.String("s3"), PolicyDocument: aws.String(rights),
 	})

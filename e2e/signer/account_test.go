@@ -1,13 +1,11 @@
 package signer
 
 import (
-	"errors"
 	"fmt"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
-	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/rolesanywhere"
 	"github.com/aws/aws-sdk-go-v2/service/rolesanywhere/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -45,15 +43,10 @@ func newAccount(t *testing.T, sandbox *kubetest.AWS, roots, name, namespace, ser
 	})
 	must(err)
 	a := account{anchor: *anchor.TrustAnchor.TrustAnchorArn, bucket: name}
-	_, err = roles.CreateRole(ctx, &iam.CreateRoleInput{
+	a.role, err = kubetest.MakeRole(ctx, roles, &iam.CreateRoleInput{
 		RoleName: aws.String(name), AssumeRolePolicyDocument: aws.String(fmt.Sprintf(trust, namespace, serviceAccount, a.anchor)),
 	})
-	if exists := (*iamtypes.EntityAlreadyExistsException)(nil); !errors.As(err, &exists) { // the answer was lost, and the SDK asked again
-		must(err)
-	}
-	role, err := roles.GetRole(ctx, &iam.GetRoleInput{RoleName: aws.String(name)})
 	must(err)
-	a.role = *role.Role.Arn
 	_, err = roles.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: aws.String(name), PolicyName: aws.String("s3"), PolicyDocument: aws.String(rights)})
 	must(err)
 	profile, err := anywhere.CreateProfile(ctx, &rolesanywhere.CreateProfileInput{

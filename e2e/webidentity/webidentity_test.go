@@ -66,15 +66,11 @@ func (s *stage) role(grant setup.Grant) string {
 	trust, err := setup.TrustPolicy(grant)
 	s.must(err)
 	roles, ctx := iam.NewFromConfig(s.aws.Config()), s.t.Context()
-	_, err = roles.CreateRole(ctx, &iam.CreateRoleInput{RoleName: &s.Name, AssumeRolePolicyDocument: aws.String(string(trust))})
-	if exists := (*iamtypes.EntityAlreadyExistsException)(nil); !errors.As(err, &exists) { // the answer was lost, and the SDK asked again
-		s.must(err)
-	}
-	made, err := roles.GetRole(ctx, &iam.GetRoleInput{RoleName: &s.Name})
+	arn, err := kubetest.MakeRole(ctx, roles, &iam.CreateRoleInput{RoleName: &s.Name, AssumeRolePolicyDocument: aws.String(string(trust))})
 	s.must(err)
 	_, err = roles.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: &s.Name, PolicyName: aws.String("s3"), PolicyDocument: aws.String(rights)})
 	s.must(err)
-	return *made.Role.Arn
+	return arn
 }
 
 // finished waits for a pod's end and wants it to have written its object as

@@ -28,6 +28,22 @@ func (a *AWS) Role(t testing.TB, n *Namespace, serviceAccount string) string {
 	return role
 }
 
+// MakeRole makes a role, unless there is one of its name, and returns its ARN. The
+// SDK repeats a call whose answer was lost on the way, as where the cluster's
+// network is being changed: then the role is there. So a name must be one test's
+// alone, or its roles be alike.
+func MakeRole(ctx context.Context, in *iam.Client, role *iam.CreateRoleInput) (string, error) {
+	_, err := in.CreateRole(ctx, role)
+	if exists := (*types.EntityAlreadyExistsException)(nil); err != nil && !errors.As(err, &exists) {
+		return "", err
+	}
+	made, err := in.GetRole(ctx, &iam.GetRoleInput{RoleName: role.RoleName})
+	if err != nil {
+		return "", err
+	}
+	return *made.Role.Arn, nil
+}
+
 func (a *AWS) role(ctx context.Context, name, serviceAccount string) (string, error) {
 	roles := iam.NewFromConfig(a.Config())
 	who, err := sts.NewFromConfig(a.Config()).GetCallerIdentity(ctx, nil)
@@ -47,7 +63,7 @@ func (a *AWS) role(ctx context.Context, name, serviceAccount string) (string, er
 	if err != nil {
 		return "", err
 	}
-	made, err := roles.CreateRole(ctx, &iam.CreateRoleInput{RoleName: &name, AssumeRolePolicyDocument: aws.String(string(trust))})
+	arn, err := MakeRole(ctx, roles, &iam.CreateRoleInput{RoleName: &name, AssumeRolePolicyDocument: aws.String(string(trust))})
 	if err != nil {
 		return "", err
 	}
@@ -59,5 +75,5 @@ func (a *AWS) role(ctx context.Context, name, serviceAccount string) (string, er
 		return "", err
 	}
 	_, err = s3.NewFromConfig(a.Config()).CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &name})
-	return *made.Role.Arn, err
+	return arn, err
 }
