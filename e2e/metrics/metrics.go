@@ -22,30 +22,13 @@ type Metric struct {
 	Labels           []string
 }
 
-// A Registry is a prometheus.Registerer that remembers what is registered,
-// whether it has been counted or not.
-type Registry struct {
-	prometheus.Registerer
-	all []prometheus.Collector
-}
-
-// NewRegistry makes an empty one.
-func NewRegistry() *Registry { return &Registry{Registerer: prometheus.NewRegistry()} }
-
-// Register implements prometheus.Registerer.
-func (r *Registry) Register(c prometheus.Collector) error {
-	r.all = append(r.all, c)
-	return r.Registerer.Register(c)
-}
-
-// MustRegister implements prometheus.Registerer.
-func (r *Registry) MustRegister(all ...prometheus.Collector) {
-	r.all = append(r.all, all...)
-	r.Registerer.MustRegister(all...)
-}
-
-// Metrics are what was registered, by name.
-func (r *Registry) Metrics() ([]Metric, error) {
+// Registered are those that register hands over, by name, whether they have been
+// counted or not.
+func Registered(register func(prometheus.Registerer) error) ([]Metric, error) {
+	r := &registry{Registerer: prometheus.NewRegistry()}
+	if err := register(r); err != nil {
+		return nil, err
+	}
 	var all []Metric
 	for _, c := range r.all {
 		described := make(chan *prometheus.Desc)
@@ -63,6 +46,24 @@ func (r *Registry) Metrics() ([]Metric, error) {
 		}
 	}
 	return all, nil
+}
+
+// A registry is a prometheus.Registerer that remembers what is registered.
+type registry struct {
+	prometheus.Registerer
+	all []prometheus.Collector
+}
+
+// Register implements prometheus.Registerer.
+func (r *registry) Register(c prometheus.Collector) error {
+	r.all = append(r.all, c)
+	return r.Registerer.Register(c)
+}
+
+// MustRegister implements prometheus.Registerer.
+func (r *registry) MustRegister(all ...prometheus.Collector) {
+	r.all = append(r.all, all...)
+	r.Registerer.MustRegister(all...)
 }
 
 // kind is a collector's type; those of our own making hold gauges.

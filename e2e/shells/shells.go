@@ -3,17 +3,16 @@ package shells
 
 import (
 	"context"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"daypass.dev/e2e/peers"
 )
-
-// All are the shells that are asked.
-func All() []string { return []string{"bash", "zsh", "fish"} }
 
 const bashCompletion = "/usr/share/bash-completion/bash_completion"
 
@@ -46,9 +45,24 @@ $argv[1] completion fish | source
 complete --do-complete $argv[2]`},
 }
 
-// Complete is what a shell offers for the last word of a line that begins with
+// Completes checks, in each shell, that this test's binary, called program,
+// offers for the last word of each line what the line is to have.
+func Completes(t *testing.T, program string, lines map[string]string) {
+	dir := link(t, program)
+	for _, shell := range slices.Sorted(maps.Keys(drivers)) {
+		t.Run(shell, func(t *testing.T) {
+			for line, want := range lines {
+				if got := complete(t, shell, dir, program, line); !slices.Contains(got, want) {
+					t.Errorf("%q: %v", line, got)
+				}
+			}
+		})
+	}
+}
+
+// complete is what a shell offers for the last word of a line that begins with
 // program, which must be in dir.
-func Complete(t testing.TB, shell, dir, program, line string) []string {
+func complete(t testing.TB, shell, dir, program, line string) []string {
 	t.Helper()
 	peers.Need(t, shell, present(t.Context(), shell))
 	cmd := exec.CommandContext(t.Context(), shell, append(append([]string{}, drivers[shell]...), program, line)...)
@@ -87,18 +101,16 @@ func present(ctx context.Context, shell string) error {
 	return peers.Packages(ctx, want)
 }
 
-// Link makes a directory in which the test's own binary has these names.
-func Link(t testing.TB, names ...string) string {
+// link makes a directory in which the test's own binary has this name.
+func link(t testing.TB, name string) string {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	for _, name := range names {
-		if err := os.Symlink(self, filepath.Join(dir, name)); err != nil {
-			t.Fatal(err)
-		}
+	if err := os.Symlink(self, filepath.Join(dir, name)); err != nil {
+		t.Fatal(err)
 	}
 	return dir
 }
