@@ -41,37 +41,63 @@ spec:
   - {name: count, emptyDir: {}}
 `
 
-// upgrade exchanges the agents while a pod reads without end.
-func upgrade(s *stage, release *kubetest.Release) {
+// reads starts the reader, once it has read ten times and its own first moments
+// are forgotten.
+func (s *stage) reads() {
+	s.t.Helper()
 	role := s.role("reads", s.rights(), setup.Token{
 		ProviderARN: s.provider(), Subject: "system:serviceaccount:" + s.Name + ":reads", Audience: audience,
 	})
 	s.account("reads", "daypass.dev/role-arn="+role)
 	s.Apply(strings.ReplaceAll(reader, "IMAGE", kube.BusyboxImage))
 	s.Wait("pod/reader", "Ready", time.Minute)
-	count := func() (ok int, failed string) {
-		out, err := s.Exec("reader", "workload", "sh", "-c", "cat /count/ok; cat /count/failed 2>/dev/null || true")
-		if err == nil {
-			_, _ = fmt.Sscan(out, &ok)
-		}
-		return ok, strings.TrimPrefix(strings.TrimSpace(out), fmt.Sprint(ok))
-	}
 	s.Eventually(30*time.Second, "a reader that reads", func() error {
-		if ok, _ := count(); ok < 10 {
+		if ok, _ := s.count(); ok < 10 {
 			return fmt.Errorf("%d times", ok)
 		}
 		return nil
 	})
-	if _, err := s.Exec("reader", "workload", "sh", "-c", ": > /count/failed"); err != nil { // the pod's own first moments
+	if _, err := s.Exec("reader", "workload", "sh", "-c", ": > /count/failed"); err != nil {
 		s.t.Fatal(err)
 	}
-	before, _ := count()
+}
+
+// count is how often the reader has read, and what of it failed.
+func (s *stage) count() (ok int, failed string) {
+	out, err := s.Exec("reader", "workload", "sh", "-c", "cat /count/ok; cat /count/failed 2>/dev/null || true")
+	if err == nil {
+		_, _ = fmt.Sscan(out, &ok)
+	}
+	return ok, strings.TrimPrefix(strings.TrimSpace(out), fmt.Sprint(ok))
+}
+
+// exchanged has the agents exchanged for others while the reader reads, which
+// must not fail, and returns how often it read meanwhile.
+func (s *stage) exchanged(release *kubetest.Release) int {
+	s.t.Helper()
+	before, _ := s.count()
 	release.Kubectl("rollout", "restart", "daemonset/daypass-node")
 	release.Kubectl("rollout", "status", "daemonset/daypass-node", "--timeout=4m")
-	after, failed := count()
-	s.t.Logf("%d reads while the agents were exchanged", after-before)
-	if failed != "" || after-before < 10 {
-		s.t.Errorf("%d reads, failures: %q", after-before, failed)
+	between, _ := s.count()
+	s.Eventually(30*time.Second, "reads from the new agent", func() error {
+		if ok, _ := s.count(); ok < between+10 {
+			return fmt.Errorf("%d of %d", ok-between, 10)
+		}
+		return nil
+	})
+	after, failed := s.count()
+	s.t.Logf("%d reads while the agents were exchanged, %d after", between-before, after-between)
+	if failed != "" {
+		s.t.Errorf("of %d reads failed: %q", after-before, failed)
+	}
+	return between - before
+}
+
+// upgrade exchanges the agents while a pod reads without end.
+func upgrade(s *stage, release *kubetest.Release) {
+	s.reads()
+	if n := s.exchanged(release); n < 10 {
+		s.t.Errorf("%d reads while the agents were exchanged: that shows nothing", n)
 	}
 }
 

@@ -4,14 +4,12 @@ package agent
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"daypass.dev/e2e/kube"
 	"daypass.dev/e2e/kube/kubetest"
-	"daypass.dev/setup"
 )
 
 // TestOutages takes from nodes what they count on: AWS, and the agent itself.
@@ -20,56 +18,6 @@ func TestOutages(t *testing.T) {
 	release := kubetest.Chart(t, values)
 	t.Run("of AWS", func(t *testing.T) { outage(s.in(t), release.For(t)) })
 	t.Run("of the agent", func(t *testing.T) { otherNode(s.in(t), release.For(t)) })
-}
-
-// reads starts the reader, once it has read ten times and its own first moments
-// are forgotten.
-func (s *stage) reads() {
-	s.t.Helper()
-	role := s.role("reads", s.rights(), setup.Token{
-		ProviderARN: s.provider(), Subject: "system:serviceaccount:" + s.Name + ":reads", Audience: audience,
-	})
-	s.account("reads", "daypass.dev/role-arn="+role)
-	s.Apply(strings.ReplaceAll(reader, "IMAGE", kube.BusyboxImage))
-	s.Wait("pod/reader", "Ready", time.Minute)
-	s.Eventually(30*time.Second, "a reader that reads", func() error {
-		if ok, _ := s.count(); ok < 10 {
-			return fmt.Errorf("%d times", ok)
-		}
-		return nil
-	})
-	if _, err := s.Exec("reader", "workload", "sh", "-c", ": > /count/failed"); err != nil {
-		s.t.Fatal(err)
-	}
-}
-
-// count is how often the reader has read, and what of it failed.
-func (s *stage) count() (ok int, failed string) {
-	out, err := s.Exec("reader", "workload", "sh", "-c", "cat /count/ok; cat /count/failed 2>/dev/null || true")
-	if err == nil {
-		_, _ = fmt.Sscan(out, &ok)
-	}
-	return ok, strings.TrimPrefix(strings.TrimSpace(out), fmt.Sprint(ok))
-}
-
-// exchanged has the agents exchanged for others while the reader reads.
-func (s *stage) exchanged(release *kubetest.Release) {
-	s.t.Helper()
-	before, _ := s.count()
-	release.Kubectl("rollout", "restart", "daemonset/daypass-node")
-	release.Kubectl("rollout", "status", "daemonset/daypass-node", "--timeout=4m")
-	between, _ := s.count()
-	s.Eventually(30*time.Second, "reads from the new agent", func() error {
-		if ok, _ := s.count(); ok < between+10 {
-			return fmt.Errorf("%d of %d", ok-between, 10)
-		}
-		return nil
-	})
-	after, failed := s.count()
-	s.t.Logf("%d reads while the agents were exchanged, %d after", between-before, after-between)
-	if failed != "" {
-		s.t.Errorf("of %d reads failed: %q", after-before, failed)
-	}
 }
 
 // outage exchanges the agents while they cannot reach AWS: what the last have
