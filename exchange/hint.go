@@ -25,7 +25,7 @@ func hint(code, message string) string {
 	case len(found) == 0:
 		return ""
 	case len(found) == 1:
-		return found[0].Cause + "; " + found[0].Mend + " [" + found[0].Slug + "]"
+		return whole(found[0])
 	case len(found) > few:
 		return "AWS says the same of " + bracketed(found)
 	}
@@ -111,8 +111,10 @@ func rows(slugs ...string) (all []reason.Reason) {
 
 func one(slug string) string {
 	r, _ := reason.Lookup(slug)
-	return r.Cause + "; " + r.Mend + " [" + slug + "]"
+	return whole(r)
 }
+
+func whole(r reason.Reason) string { return r.Cause + "; " + r.Mend + " [" + r.Slug + "]" }
 
 func bracketed(all []reason.Reason) string {
 	var slugs []string

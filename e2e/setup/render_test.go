@@ -1,19 +1,16 @@
 package setup
 
 import (
-	"crypto/x509/pkix"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
 
 	"daypass.dev/e2e/peers"
-	"daypass.dev/pki"
 	"daypass.dev/sandbox/sandboxtest"
 	"daypass.dev/sandbox/world"
 	"daypass.dev/setup"
@@ -46,15 +43,8 @@ func TestTheScriptDoesWhatApplyDoes(t *testing.T) {
 	cli, err := peers.AWSCLI(t.Context())
 	peers.Need(t, "aws", err)
 	dir := t.TempDir()
-	key, err := pki.NewKey("ec-p256")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ca, err := pki.NewCA(key, pkix.Name{CommonName: "Test CA"}, 365*24*time.Hour, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, text := range map[string][]byte{"ca.pem": pki.EncodeCertificate(ca.Certificate), "both.yaml": []byte(file), "eks.yaml": []byte(inEKS)} {
+	authority(t, dir)
+	for name, text := range map[string][]byte{"both.yaml": []byte(file), "eks.yaml": []byte(inEKS)} {
 		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
 			t.Fatal(err)
 		}

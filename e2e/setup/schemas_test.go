@@ -45,10 +45,9 @@ type written struct {
 	path string
 }
 
-// files are those of every method, with a trust anchor and without.
-func files(t *testing.T) map[string]written {
+// authority makes a CA, whose certificate is ca.pem in dir.
+func authority(t *testing.T, dir string) {
 	t.Helper()
-	dir := t.TempDir()
 	key, err := pki.NewKey("ec-p256")
 	if err != nil {
 		t.Fatal(err)
@@ -60,6 +59,13 @@ func files(t *testing.T) map[string]written {
 	if err := os.WriteFile(filepath.Join(dir, "ca.pem"), pki.EncodeCertificate(ca.Certificate), 0o600); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// files are those of every method, with a trust anchor and without.
+func files(t *testing.T) map[string]written {
+	t.Helper()
+	dir := t.TempDir()
+	authority(t, dir)
 	all := map[string]written{}
 	for name, row := range map[string]struct{ anchor, certificate, method string }{
 		"web-identity":              {"", "", "web-identity"},
