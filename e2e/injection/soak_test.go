@@ -108,6 +108,7 @@ func TestRotationUnderLoad(t *testing.T) {
 		return nil
 	}
 	var asked, failed, late atomic.Int64
+	begin := time.Now()
 	stop := make(chan struct{})
 	var done sync.WaitGroup
 	done.Go(func() {
@@ -162,8 +163,9 @@ func TestRotationUnderLoad(t *testing.T) {
 		})
 	}
 	close(stop)
+	perSecondSeen := float64(asked.Load()) / time.Since(begin).Seconds()
 	done.Wait()
-	t.Logf("%d reviews while %d authorities were changed: %d failed, %d took more than 3 s", asked.Load(), rotations, failed.Load(), late.Load())
+	t.Logf("%d reviews, %.0f a second, while %d authorities were changed: %d failed, %d took more than 3 s", asked.Load(), perSecondSeen, rotations, failed.Load(), late.Load())
 	if asked.Load() < 1000 || failed.Load() > 0 {
 		t.Errorf("%d of %d failed", failed.Load(), asked.Load())
 	}
