@@ -146,7 +146,8 @@ func create(q *request) (any, error) {
 	}
 	// It has no ARN yet: policies name it by a star (service authorization
 	// reference).
-	if err := q.Authorize(world.Access{Action: "acm-pca:CreateCertificateAuthority", Resource: "*", Context: tagContext(in.Tags)}); err != nil {
+	carried := tagContext(in.Tags)
+	if err := q.Authorize(world.Access{Action: "acm-pca:CreateCertificateAuthority", Resource: "*", Context: carried}); err != nil {
 		return nil, err
 	}
 	if in.UsageMode == "" {
@@ -163,6 +164,9 @@ func create(q *request) (any, error) {
 		Configuration: in.Configuration, Created: q.Time, Updated: q.Time,
 	}
 	ca.ARN = arnPrefix(q.Region) + q.Caller.Account + ":certificate-authority/" + ca.ID
+	if err := q.AuthorizeTags("acm-pca:TagCertificateAuthority", ca.ARN, carried); err != nil {
+		return nil, err
+	}
 	if err := q.fill(ca); err != nil {
 		return nil, err
 	}

@@ -38,7 +38,12 @@ func create(q *request) error {
 	if err := q.read(&in); err != nil {
 		return err
 	}
-	if err := q.allowed(q.clusterARN(q.cluster), tagContext(in.Tags)); err != nil {
+	id, carried := newID(), tagContext(in.Tags)
+	arn := q.associationARN(id)
+	if err := q.allowed(q.clusterARN(q.cluster), carried); err != nil {
+		return err
+	}
+	if err := q.AuthorizeTags(tagAction, arn, carried); err != nil {
 		return err
 	}
 	for _, p := range []struct {
@@ -53,7 +58,7 @@ func create(q *request) error {
 				"%s is %q", p.name, p.value)
 		}
 	}
-	a := &world.PodAssociation{Namespace: in.Namespace, ServiceAccount: in.ServiceAccount, Created: q.Time, Tags: in.Tags}
+	a := &world.PodAssociation{ID: id, ARN: arn, Namespace: in.Namespace, ServiceAccount: in.ServiceAccount, Created: q.Time, Tags: in.Tags}
 	if err := q.fill(a, in); err != nil {
 		return err
 	}
@@ -72,8 +77,6 @@ func create(q *request) error {
 				}
 			}
 		}
-		a.ID = newID()
-		a.ARN = q.associationARN(a.ID)
 		c.Associations[a.ID] = a
 		if t := token(in); t != "" {
 			c.Replayed[t] = a.ID

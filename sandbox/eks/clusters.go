@@ -22,7 +22,11 @@ func createCluster(q *request) error {
 		return err
 	}
 	q.cluster = in.Name
-	if err := q.allowed(q.clusterARN(in.Name), tagContext(in.Tags)); err != nil {
+	arn, carried := q.clusterARN(in.Name), tagContext(in.Tags)
+	if err := q.allowed(arn, carried); err != nil {
+		return err
+	}
+	if err := q.AuthorizeTags(tagAction, arn, carried); err != nil {
 		return err
 	}
 	if !clusterName.MatchString(in.Name) {
@@ -34,7 +38,7 @@ func createCluster(q *request) error {
 		}
 	}
 	c := &world.Cluster{
-		Name: in.Name, Region: q.Region, ARN: q.clusterARN(in.Name), RoleARN: in.RoleARN, Version: in.Version,
+		Name: in.Name, Region: q.Region, ARN: arn, RoleARN: in.RoleARN, Version: in.Version,
 		Issuer:  "https://oidc.eks." + q.Region + ".amazonaws.com/id/" + world.NewID(""),
 		Created: q.Time, Tags: in.Tags, Associations: map[string]*world.PodAssociation{}, Replayed: map[string]string{},
 	}
@@ -100,12 +104,5 @@ func deleteCluster(q *request) error {
 }
 
 func tagContext(tags map[string]string) policy.Context {
-	ctx := policy.Context{}
-	for k, v := range tags {
-		ctx.Set("aws:RequestTag/"+k, v)
-	}
-	if len(tags) > 0 {
-		ctx["aws:TagKeys"] = policy.Values{List: slices.Sorted(maps.Keys(tags)), Multi: true}
-	}
-	return ctx
+	return world.TagContext(slices.Sorted(maps.Keys(tags)), func(k string) (key, value string) { return k, tags[k] })
 }

@@ -129,6 +129,9 @@ func (q *request) allowed(resource string, more policy.Context) error {
 	return q.Authorize(world.Access{Action: "eks:" + q.Decision.Operation, Resource: resource, Context: more})
 }
 
+// tagAction is asked for where a cluster or an association is made with tags.
+const tagAction = "eks:TagResource"
+
 func (q *request) clusterARN(name string) string {
 	return fmt.Sprintf("arn:%s:eks:%s:%s:cluster/%s", world.PartitionOf(q.Region), q.Region, q.Caller.Account, name)
 }

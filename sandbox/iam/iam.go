@@ -119,6 +119,15 @@ func (q *request) allow(resource string, ctx policy.Context) error {
 	return q.Authorize(world.Access{Action: "iam:" + q.Decision.Operation, Resource: resource, Context: ctx})
 }
 
+// allowNew authorizes the making of a thing, and the tagging of it if ctx says
+// that it comes with tags: to CreateRole belongs iam:TagRole.
+func (q *request) allowNew(resource string, ctx policy.Context) error {
+	if err := q.allow(resource, ctx); err != nil {
+		return err
+	}
+	return q.AuthorizeTags("iam:Tag"+strings.TrimPrefix(q.Decision.Operation, "Create"), resource, ctx)
+}
+
 // account is the caller's. The lock must be held.
 func (q *request) account() *world.Account { return q.World.Account(q.Caller.Account) }
 

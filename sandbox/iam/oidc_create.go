@@ -92,7 +92,7 @@ func createOIDCProvider(q *request) (any, error) {
 	}
 	ctx := policy.Context{}
 	tagContext(ctx, tags)
-	if err := q.allow(q.arn("oidc-provider", "/", url), ctx); err != nil {
+	if err := q.allowNew(q.arn("oidc-provider", "/", url), ctx); err != nil {
 		return nil, err
 	}
 	if prints, err = q.orOwnThumbprint(url, prints); err != nil {

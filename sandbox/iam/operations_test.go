@@ -67,17 +67,23 @@ func allow(t *testing.T, s *sandboxtest.Sandbox, action string) {
 	}
 }
 
-// call sends parameters that suit every operation.
+// call sends parameters that suit every operation; what is made has no tags,
+// for which another action would be asked for.
 func call(t *testing.T, s *sandboxtest.Sandbox, key, op string) (status int, code string) {
 	t.Helper()
-	return post(t, s, key, "secret", op, url.Values{
+	form := url.Values{
 		"RoleName": {"r"}, "UserName": {"u"}, "PolicyName": {"p"}, "PolicyArn": {"arn:aws:iam::" + home + ":policy/p"},
 		"AssumeRolePolicyDocument": {anybody}, "PolicyDocument": {listOnly}, "VersionId": {"v1"},
-		"AccessKeyId": {"AKIAIOSFODNN7EXAMPLE"}, "Status": {"Active"}, "Tags.member.1.Key": {"k"}, "Tags.member.1.Value": {"v"},
+		"AccessKeyId": {"AKIAIOSFODNN7EXAMPLE"}, "Status": {"Active"},
 		"TagKeys.member.1": {"k"}, "Url": {"https://oidc.example.com"}, "ThumbprintList.member.1": {strings.Repeat("a", 40)},
 		"OpenIDConnectProviderArn": {"arn:aws:iam::" + home + ":oidc-provider/oidc.example.com"}, "ClientID": {"c"},
 		"PolicySourceArn": {"arn:aws:iam::" + home + ":user/u"}, "ActionNames.member.1": {"s3:GetObject"},
-	})
+	}
+	if strings.HasPrefix(op, "Tag") {
+		form.Set("Tags.member.1.Key", "k")
+		form.Set("Tags.member.1.Value", "v")
+	}
+	return post(t, s, key, "secret", op, form)
 }
 
 // post signs and sends one call of the query protocol.

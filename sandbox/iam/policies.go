@@ -100,7 +100,7 @@ func createPolicy(q *request) (any, error) {
 		return nil, err
 	}
 	arn := q.arn("policy", n.path, n.name)
-	if err := q.allow(arn, n.context); err != nil {
+	if err := q.allowNew(arn, n.context); err != nil {
 		return nil, err
 	}
 	doc, err := q.managed()

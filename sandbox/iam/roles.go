@@ -97,12 +97,7 @@ func (q *request) created(kind string, maxName int) (created, error) {
 }
 
 func tagContext(ctx policy.Context, tags map[string]string) {
-	for k, v := range tags {
-		ctx["aws:RequestTag/"+k] = values(v)
-	}
-	if len(tags) > 0 {
-		ctx["aws:TagKeys"] = policy.Values{List: slices.Sorted(maps.Keys(tags)), Multi: true}
-	}
+	maps.Copy(ctx, world.TagContext(slices.Sorted(maps.Keys(tags)), func(k string) (key, value string) { return k, tags[k] }))
 }
 
 func validateName(v *wire.Validation, field, name string, max int) {
@@ -127,7 +122,7 @@ func createRole(q *request) (any, error) {
 		return nil, err
 	}
 	arn := q.arn("role", n.path, n.name)
-	if err := q.allow(arn, n.context); err != nil {
+	if err := q.allowNew(arn, n.context); err != nil {
 		return nil, err
 	}
 	life, err := q.maxSession()

@@ -38,7 +38,7 @@ func createUser(q *request) (any, error) {
 		return nil, err
 	}
 	arn := q.arn("user", n.path, n.name)
-	if err := q.allow(arn, n.context); err != nil {
+	if err := q.allowNew(arn, n.context); err != nil {
 		return nil, err
 	}
 	q.World.Lock()

@@ -26,13 +26,12 @@ type createKeyIn struct {
 }
 
 func createKey(c *world.Call, in createKeyIn) (any, error) {
-	if err := c.Authorize(world.Access{Action: "kms:CreateKey", Resource: "*", Context: tagContext(in.Tags)}); err != nil {
+	carried := tagContext(in.Tags)
+	if err := c.Authorize(world.Access{Action: "kms:CreateKey", Resource: "*", Context: carried}); err != nil {
 		return nil, err
 	}
-	if len(in.Tags) > 0 {
-		if err := c.Authorize(world.Access{Action: "kms:TagResource", Resource: "*", Context: tagContext(in.Tags)}); err != nil {
-			return nil, err
-		}
+	if err := c.AuthorizeTags("kms:TagResource", "*", carried); err != nil {
+		return nil, err
 	}
 	if in.MultiRegion || in.Origin != "" && in.Origin != "AWS_KMS" {
 		return nil, c.NotBuilt()

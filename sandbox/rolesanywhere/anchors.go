@@ -118,7 +118,7 @@ func createAnchor(q *request) error {
 	}
 	id := world.NewUUID()
 	arn := q.arnOf(anchors().kind, id)
-	if err := q.allowed(arn, nil, tagContext(in.Tags)); err != nil {
+	if err := q.allowedNew(arn, in.Tags); err != nil {
 		return err
 	}
 	tags, err := withTags(nil, in.Tags)

@@ -167,7 +167,7 @@ func TestTagsDecide(t *testing.T) {
 	d := newDesk(t)
 	d.anchor.Tags = map[string]string{"team": "a"}
 	c := d.as(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"rolesanywhere:*","Resource":"*","Condition":{"StringEquals":{"aws:ResourceTag/team":"a"}}},
-		{"Effect":"Allow","Action":"rolesanywhere:CreateTrustAnchor","Resource":"*","Condition":{"StringEquals":{"aws:RequestTag/team":"b"},"ForAllValues:StringEquals":{"aws:TagKeys":["team"]}}}]}`)
+		{"Effect":"Allow","Action":["rolesanywhere:CreateTrustAnchor","rolesanywhere:TagResource"],"Resource":"*","Condition":{"StringEquals":{"aws:RequestTag/team":"b"},"ForAllValues:StringEquals":{"aws:TagKeys":["team"]}}}]}`)
 	ctx := t.Context()
 	if _, err := c.GetTrustAnchor(ctx, &rolesanywhere.GetTrustAnchorInput{TrustAnchorId: &d.anchor.ID}); err != nil {
 		t.Error(err)

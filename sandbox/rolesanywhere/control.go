@@ -124,6 +124,15 @@ func (q *request) allowed(resource string, tags map[string]string, more policy.C
 	return q.Authorize(world.Access{Action: signingName + ":" + q.op, Resource: resource, Context: ctx})
 }
 
+// allowedNew asks whether the caller may make a resource, with these tags.
+func (q *request) allowedNew(arn string, tags []tag) error {
+	carried := tagContext(tags)
+	if err := q.allowed(arn, nil, carried); err != nil {
+		return err
+	}
+	return q.AuthorizeTags(signingName+":TagResource", arn, carried)
+}
+
 // read decodes the body; a member that is not known is ignored.
 func (q *request) read(into any) error {
 	members, err := object(q.body)

@@ -102,7 +102,7 @@ func importCRL(q *request) error {
 	}
 	id := world.NewUUID()
 	arn := q.arnOf(crls().kind, id)
-	if err := q.allowed(arn, nil, tagContext(in.Tags)); err != nil {
+	if err := q.allowedNew(arn, in.Tags); err != nil {
 		return err
 	}
 	if err := checkName(in.Name); err != nil {

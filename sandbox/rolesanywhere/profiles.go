@@ -135,7 +135,7 @@ func createProfile(q *request) error {
 	}
 	id := world.NewUUID()
 	arn := q.arnOf(profiles().kind, id)
-	if err := q.allowed(arn, nil, tagContext(in.Tags)); err != nil {
+	if err := q.allowedNew(arn, in.Tags); err != nil {
 		return err
 	}
 	if in.Name == nil || in.RoleARNs == nil {

@@ -24,19 +24,17 @@ func createSecret(c *world.Call, in struct {
 	KmsKeyID    string `json:"KmsKeyId"`
 	Tags        []tag
 }) (any, error) {
-	more := policy.Context{"secretsmanager:Name": {List: []string{in.Name}}}
-	maps.Copy(more, tagContext(in.Tags))
+	more, carried := policy.Context{"secretsmanager:Name": {List: []string{in.Name}}}, tagContext(in.Tags)
+	maps.Copy(more, carried)
 	if in.KmsKeyID != "" {
 		more["secretsmanager:KmsKeyId"] = policy.Values{List: []string{in.KmsKeyID}}
 	}
-	actions := []string{"CreateSecret"}
-	if len(in.Tags) > 0 {
-		actions = append(actions, "TagResource")
+	// The secret has no ARN yet: AWS names it bare.
+	if err := c.Authorize(world.Access{Action: service + ":CreateSecret", Resource: in.Name, Context: more}); err != nil {
+		return nil, err
 	}
-	for _, action := range actions { // the secret has no ARN yet: AWS names it bare
-		if err := c.Authorize(world.Access{Action: service + ":" + action, Resource: in.Name, Context: more}); err != nil {
-			return nil, err
-		}
+	if err := c.AuthorizeTags(service+":TagResource", in.Name, carried); err != nil {
+		return nil, err
 	}
 	if !secretName.MatchString(in.Name) {
 		return nil, invalid("Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!")

@@ -78,9 +78,10 @@ func locate(c *world.Call, id string) (at place, selector string) {
 	return at, selector
 }
 
-// authorize holds the caller to an action on a parameter, be it there or not.
-func authorize(c *world.Call, action string, at place, p world.Parameter) error {
-	ctx := policy.Context{}
+// authorize holds the caller to an action on a parameter, be it there or not,
+// by a call that carries tags or none.
+func authorize(c *world.Call, action string, at place, p world.Parameter, carried ...tag) error {
+	ctx := tagContext(carried)
 	for k, v := range p.Tags {
 		ctx["ssm:resourceTag/"+k] = policy.Values{List: []string{v}}
 		ctx["aws:ResourceTag/"+k] = policy.Values{List: []string{v}}
@@ -94,7 +95,7 @@ func authorize(c *world.Call, action string, at place, p world.Parameter) error 
 
 // find copies a parameter out of the lock and holds the caller to the action.
 // ok is false for one that is not there, which the caller may know.
-func find(c *world.Call, action string, at place) (p world.Parameter, ok bool, err error) {
+func find(c *world.Call, action string, at place, carried ...tag) (p world.Parameter, ok bool, err error) {
 	c.World.RLock()
 	if a := c.World.Accounts[at.account]; a != nil {
 		if there := a.Parameters[at.arn()]; there != nil && there.Region == c.Region {
@@ -102,7 +103,7 @@ func find(c *world.Call, action string, at place) (p world.Parameter, ok bool, e
 		}
 	}
 	c.World.RUnlock()
-	return p, ok, authorize(c, action, at, p)
+	return p, ok, authorize(c, action, at, p, carried...)
 }
 
 func notFound(at place) *world.Refusal {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"daypass.dev/policy"
 	"daypass.dev/sandbox/world"
 )
 
@@ -23,6 +24,10 @@ var (
 
 type tag struct{ Key, Value string }
 
+func tagContext(tags []tag) policy.Context {
+	return world.TagContext(tags, func(t tag) (key, value string) { return t.Key, t.Value })
+}
+
 type putIn struct {
 	Name, Value, Type, Description, AllowedPattern, Tier, DataType string
 	KeyID                                                          string `json:"KeyId"`
@@ -32,14 +37,12 @@ type putIn struct {
 
 func putParameter(c *world.Call, in putIn) (any, error) {
 	at := place{c.Caller.Account, c.Region, in.Name}
-	p, there, err := find(c, "PutParameter", at)
+	p, there, err := find(c, "PutParameter", at, in.Tags...)
 	if err != nil {
 		return nil, err
 	}
-	if len(in.Tags) > 0 {
-		if err := authorize(c, "AddTagsToResource", at, world.Parameter{}); err != nil {
-			return nil, err
-		}
+	if err := c.AuthorizeTags("ssm:AddTagsToResource", at.arn(), tagContext(in.Tags)); err != nil {
+		return nil, err
 	}
 	if err := in.check(); err != nil {
 		return nil, err
@@ -298,12 +301,12 @@ type taggedIn struct {
 }
 
 // tagged finds the parameter that is to be tagged.
-func (in taggedIn) tagged(c *world.Call, action string) (place, world.Parameter, error) {
+func (in taggedIn) tagged(c *world.Call, action string, carried ...tag) (place, world.Parameter, error) {
 	if in.ResourceType != "Parameter" {
 		return place{}, world.Parameter{}, refuse("ssm-parameter", "InvalidResourceType", "The resource type is not valid. The sandbox has parameters only.", in.ResourceType)
 	}
 	at, _ := locate(c, in.ResourceID)
-	p, ok, err := find(c, action, at)
+	p, ok, err := find(c, action, at, carried...)
 	if err == nil && !ok {
 		err = refuse("parameter-not-found", "InvalidResourceId", "The resource ID is not valid.", at.name+" is not there")
 	}
@@ -314,7 +317,7 @@ func addTagsToResource(c *world.Call, in struct {
 	taggedIn
 	Tags []tag
 }) (any, error) {
-	at, _, err := in.tagged(c, "AddTagsToResource")
+	at, _, err := in.tagged(c, "AddTagsToResource", in.Tags...)
 	if err != nil {
 		return nil, err
 	}

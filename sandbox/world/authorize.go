@@ -144,6 +144,20 @@ func (w *World) sessionPolicies(s *Session) []policy.Named {
 	return all
 }
 
+// AuthorizeTags asks for the action that tags a resource, as AWS does beside the
+// one that makes it, where the call that makes it brings tags; carried is their
+// TagContext, and without tags nothing is asked for. AWS's pages that say so:
+// "Tagging IAM resources", "Tagging your Amazon EKS resources", "Private CA API
+// operations and permissions", "CreateKey: Add tags to a new KMS key",
+// CreateSecret's and PutParameter's; of Roles Anywhere only what
+// CloudFormation's handlers need, and refusals that people report.
+func (c *Call) AuthorizeTags(action, resource string, carried policy.Context) error {
+	if _, tagged := carried["aws:TagKeys"]; !tagged {
+		return nil
+	}
+	return c.Authorize(Access{Action: action, Resource: resource, Context: carried})
+}
+
 // PassRole checks that the caller may hand a role to a service
 // ("rolesanywhere.amazonaws.com"), as services must that take one.
 func (c *Call) PassRole(roleARN, service string) error {
