@@ -71,16 +71,19 @@ func (d *diagnosis) list(crl CRL) {
 // A Profile is a Roles Anywhere profile, as aws rolesanywhere get-profile
 // prints it.
 type Profile struct {
-	Look                      `json:"-"`
-	ARN                       string   `json:"profileArn"`
-	Name                      string   `json:"name"`
-	Enabled                   bool     `json:"enabled"`
-	Roles                     []string `json:"roleArns"`
-	SessionPolicy             string   `json:"sessionPolicy"`
-	ManagedPolicies           []string `json:"managedPolicyArns"`
-	Seconds                   int      `json:"durationSeconds"`
-	AcceptSessionName         bool     `json:"acceptRoleSessionName"`
-	RequireInstanceProperties bool     `json:"requireInstanceProperties"`
+	Look            `json:"-"`
+	ARN             string   `json:"profileArn"`
+	Name            string   `json:"name"`
+	Enabled         bool     `json:"enabled"`
+	Roles           []string `json:"roleArns"`
+	SessionPolicy   string   `json:"sessionPolicy"`
+	ManagedPolicies []string `json:"managedPolicyArns"`
+	// Documents are those of ManagedPolicies that were seen, by ARN; one that is
+	// empty says that there is no such policy.
+	Documents                 map[string]string `json:"-"`
+	Seconds                   int               `json:"durationSeconds"`
+	AcceptSessionName         bool              `json:"acceptRoleSessionName"`
+	RequireInstanceProperties bool              `json:"requireInstanceProperties"`
 	// Mappings choose what of the certificate becomes session tags; nil: AWS's
 	// default.
 	Mappings []Mapping `json:"attributeMappings"`
@@ -152,6 +155,11 @@ func (d *diagnosis) profile() {
 	}
 	if s.SessionName != "" && !p.AcceptSessionName {
 		d.fail("profile-session-name", fmt.Sprintf("the session name %q is sent, and profile %s has acceptRoleSessionName false", s.SessionName, p.Name))
+	}
+	for _, arn := range p.ManagedPolicies {
+		if text, seen := p.Documents[arn]; seen && text == "" {
+			d.fail("session-policy-not-found", p.Name+" names "+arn+", which is not there")
+		}
 	}
 	d.propagation(p)
 	if len(d.Checks) == before {

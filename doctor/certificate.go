@@ -69,6 +69,9 @@ type Anchor struct {
 	Type string
 	// Bundle is the PEM text of its certificates; of AWS Private CA that of the CA.
 	Bundle string
+	// Authority is why the Private CA that it stands for has no certificate to give;
+	// empty: it has, or there is none.
+	Authority string
 	// Certificates are those of Bundle.
 	Certificates Certificates
 	// FetchesCRLs: crlDpRevocationEnabled; nil: not told.
@@ -92,6 +95,9 @@ func (d *diagnosis) anchor() {
 		d.fail("anchor-disabled", a.ARN+" is disabled")
 	} else {
 		d.pass(a.ARN + " is enabled")
+	}
+	if a.Authority != "" {
+		d.fail("anchor-private-ca", "its Private CA: "+a.Authority)
 	}
 	if a.Bundle != "" && a.Certificates == nil {
 		d.fail("anchor-bundle", "what it holds cannot be read as certificates")

@@ -243,21 +243,25 @@ func (d *diagnosis) request() {
 		}
 		all.Identity = append(all.Identity, policy.Named{Name: name, Document: doc})
 	}
-	for what, text := range map[string]string{"the permissions boundary": d.Role.Boundary, "the profile's session policy": d.sessionPolicy()} {
+	if d.Role.Boundary != "" {
+		doc, err := policy.Parse(policy.Identity, d.Role.Boundary)
+		if err != nil {
+			d.malformed("the permissions boundary", err)
+			return
+		}
+		all.Boundary = &policy.Named{Name: "the permissions boundary", Document: doc}
+	}
+	for name, text := range d.sessionPolicies() {
 		if text == "" {
-			continue
+			d.unknown("whether " + d.Request.Action + " is allowed: " + name + " was not seen")
+			return
 		}
 		doc, err := policy.Parse(policy.Identity, text)
 		if err != nil {
-			d.malformed(what, err)
+			d.malformed(name, err)
 			return
 		}
-		named := policy.Named{Name: what, Document: doc}
-		if what == "the permissions boundary" {
-			all.Boundary = &named
-		} else {
-			all.Session = append(all.Session, named)
-		}
+		all.Session = append(all.Session, policy.Named{Name: name, Document: doc})
 	}
 	ctx := d.baseContext()
 	for _, t := range d.session.session.Tags {
@@ -273,9 +277,18 @@ func (d *diagnosis) request() {
 	d.decided(d.Request.Action+" on "+pki.Printable(d.Request.Resource), got.Reason, got)
 }
 
-func (d *diagnosis) sessionPolicy() string {
+// sessionPolicies are what the profile limits sessions by; empty texts were not
+// seen.
+func (d *diagnosis) sessionPolicies() map[string]string {
+	all := map[string]string{}
 	if d.Profile == nil {
-		return ""
+		return all
 	}
-	return d.Profile.SessionPolicy
+	if d.Profile.SessionPolicy != "" {
+		all["the profile's session policy"] = d.Profile.SessionPolicy
+	}
+	for _, arn := range d.Profile.ManagedPolicies {
+		all["the profile's policy "+arn] = d.Profile.Documents[arn]
+	}
+	return all
 }

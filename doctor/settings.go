@@ -112,9 +112,8 @@ func principal(service string) policy.Principal {
 // A Way is the way to one endpoint of AWS.
 type Way struct {
 	Host string
-	// NameErr and Err say why the name was not found, why nobody answered;
-	// Err is empty too where NameErr is not.
-	NameErr, Err string
+	// Reason is the slug of what is in the way, Err says more; empty: nothing is.
+	Reason, Err string
 	// Skew is this machine's clock less AWS's, to a second.
 	Skew time.Duration
 	Note string // address and certificate
@@ -123,10 +122,8 @@ type Way struct {
 func (d *diagnosis) network() {
 	for _, w := range d.Ways {
 		switch {
-		case w.NameErr != "":
-			d.fail("live-name", w.Host+": "+w.NameErr)
-		case w.Err != "":
-			d.fail("live-connection", w.Host+": "+w.Err)
+		case w.Reason != "":
+			d.fail(w.Reason, w.Host+": "+w.Err)
 		case w.Skew > 15*time.Minute || w.Skew < -15*time.Minute:
 			d.fail("x509-clock", fmt.Sprintf("this machine's clock is %s off AWS's", w.Skew))
 		case w.Skew > time.Minute || w.Skew < -time.Minute:

@@ -26,9 +26,12 @@ func (e *ReachError) Unwrap() error { return e.Err }
 
 // Advice tells what to look at, where the cause is one that people can mend.
 func (e *ReachError) Advice() string {
-	r, _ := reason.Lookup(reachSlug(e.Err))
+	r, _ := reason.Lookup(e.Reason())
 	return r.Mend
 }
+
+// Reason is the cause's slug in the catalogue; empty if it is not known.
+func (e *ReachError) Reason() string { return reachSlug(e.Err) }
 
 // reachSlug is the reason why nobody could be reached; empty if it is not known.
 func reachSlug(err error) string {

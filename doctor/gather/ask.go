@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptrace"
 	"strings"
@@ -31,7 +30,7 @@ func (c *Case) ask(ctx context.Context, e *doctor.Evidence, bears bool) {
 	if !date.IsZero() {
 		e.Now = date
 	}
-	if way.NameErr != "" || way.Err != "" {
+	if way.Reason != "" {
 		return
 	}
 	got, err := call.Credentials(ctx)
@@ -95,12 +94,10 @@ func look(ctx context.Context, client *http.Client, url string) (way doctor.Way,
 	})
 	answer, err := get(ctx, client, url+"/")
 	if err != nil {
-		var name *net.DNSError
-		if errors.As(err, &name) {
-			way.NameErr = name.Error()
-		} else {
-			way.Err = inner(err).Error()
+		if way.Reason = (&exchange.ReachError{Err: err}).Reason(); way.Reason == "" {
+			way.Reason = "live-connection"
 		}
+		way.Err = inner(err).Error()
 		return way, date
 	}
 	defer answer.Body.Close()

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -123,8 +124,13 @@ func (c *Case) anchor(ctx context.Context, client *rolesanywhere.Client, arn, ac
 		a.Bundle = source.Value
 	case *types.SourceDataMemberAcmPcaArn:
 		ca := acmpca.NewFromConfig(*c.Operator, func(o *acmpca.Options) { o.Region = field(source.Value, 3) })
-		if got, err := ca.GetCertificateAuthorityCertificate(ctx, &acmpca.GetCertificateAuthorityCertificateInput{CertificateAuthorityArn: aws.String(source.Value)}); err == nil {
+		got, err := ca.GetCertificateAuthorityCertificate(ctx, &acmpca.GetCertificateAuthorityCertificateInput{CertificateAuthorityArn: aws.String(source.Value)})
+		var api smithy.APIError
+		switch {
+		case err == nil:
 			a.Bundle = aws.ToString(got.Certificate)
+		case errors.As(err, &api) && slices.Contains([]string{"ResourceNotFoundException", "InvalidStateException", "RequestInProgressException"}, api.ErrorCode()):
+			a.Authority = source.Value + ": " + api.ErrorCode() + ": " + api.ErrorMessage()
 		}
 	}
 	a.Certificates, _ = pki.ParseCertificates([]byte(a.Bundle))
@@ -181,6 +187,13 @@ func (c *Case) profile(ctx context.Context, client *rolesanywhere.Client, arn, a
 		}
 		p.Mappings = append(p.Mappings, mapping)
 	}
+	p.Documents = map[string]string{}
+	reader := iam.NewFromConfig(*c.Operator)
+	for _, arn := range p.ManagedPolicies {
+		if text, l := c.managed(ctx, reader, arn); l.Unseen == "" {
+			p.Documents[arn] = text
+		}
+	}
 	return p
 }
 
@@ -209,7 +222,7 @@ func (c *Case) role(ctx context.Context, arn, account string) *doctor.Role {
 	if c.Request != nil {
 		c.policies(ctx, client, r, name)
 		if b := got.Role.PermissionsBoundary; b != nil {
-			r.Boundary = c.managed(ctx, client, aws.ToString(b.PermissionsBoundaryArn))
+			r.Boundary, _ = c.managed(ctx, client, aws.ToString(b.PermissionsBoundaryArn))
 		}
 	}
 	return r
@@ -237,7 +250,7 @@ func (c *Case) policies(ctx context.Context, client *iam.Client, r *doctor.Role,
 			return
 		}
 		for _, p := range page.AttachedPolicies {
-			text := c.managed(ctx, client, aws.ToString(p.PolicyArn))
+			text, _ := c.managed(ctx, client, aws.ToString(p.PolicyArn))
 			if text == "" {
 				return
 			}
@@ -247,17 +260,18 @@ func (c *Case) policies(ctx context.Context, client *iam.Client, r *doctor.Role,
 	r.Policies = all
 }
 
-// managed is a managed policy's document; empty if it cannot be read.
-func (c *Case) managed(ctx context.Context, client *iam.Client, arn string) string {
+// managed is a managed policy's document; empty if it is not there or cannot be
+// read.
+func (c *Case) managed(ctx context.Context, client *iam.Client, arn string) (string, doctor.Look) {
 	got, err := client.GetPolicy(ctx, &iam.GetPolicyInput{PolicyArn: aws.String(arn)})
 	if err != nil {
-		return ""
+		return "", looked(err)
 	}
 	version, err := client.GetPolicyVersion(ctx, &iam.GetPolicyVersionInput{PolicyArn: aws.String(arn), VersionId: got.Policy.DefaultVersionId})
 	if err != nil {
-		return ""
+		return "", looked(err)
 	}
-	return doctor.PolicyText([]byte(`"` + aws.ToString(version.PolicyVersion.Document) + `"`))
+	return doctor.PolicyText([]byte(`"` + aws.ToString(version.PolicyVersion.Document) + `"`)), doctor.Look{}
 }
 
 // provider looks for the account's provider of an issuer, and for one of Google.

@@ -205,6 +205,23 @@ func accountRows() []row {
 		{slug: "profile-disabled",
 			spoil: func(s *scene) { s.profile(func(p *world.Profile) { p.Disabled = true }) },
 			mend:  func(s *scene) { s.profile(func(p *world.Profile) { p.Disabled = false }) }},
+		{slug: "session-policy-not-found",
+			spoil: func(s *scene) {
+				s.profile(func(p *world.Profile) { p.ManagedPolicies = []string{"arn:aws:iam::" + account + ":policy/gone"} })
+			},
+			mend: func(s *scene) {
+				s.inAccount(func(a *world.Account) { a.AddPolicy("gone", "/", readReports(s)) })
+			}},
+		{slug: "anchor-private-ca", name: "none",
+			spoil: func(s *scene) { s.private("99999999-2222-4333-8444-555555555555") },
+			mend:  (*scene).bundled},
+		{slug: "anchor-private-ca", name: "without a certificate",
+			spoil: func(s *scene) { s.private(s.privateCA()) },
+			mend: func(s *scene) {
+				s.inAccount(func(a *world.Account) {
+					a.PrivateCAs[authorityID].Certificate = string(pki.EncodeCertificate(s.ca.cert))
+				})
+			}},
 		{slug: "profile-role",
 			spoil: func(s *scene) { s.profile(func(p *world.Profile) { p.RoleARNs = []string{roleARN + "s"} }) },
 			mend:  func(s *scene) { s.profile(func(p *world.Profile) { p.RoleARNs = []string{roleARN} }) }},
@@ -281,6 +298,26 @@ func workloadRows() []row {
 		{slug: "session-name", record: "-",
 			spoil: func(s *scene) { s.kase.Settings.RoleSessionName = "a/b" },
 			mend:  func(s *scene) { s.kase.Settings.RoleSessionName = "a-b" }},
+		{slug: "settings-malformed", name: "a long property", record: "-",
+			spoil: func(s *scene) { s.kase.Settings.InstanceProperties = "room=" + strings.Repeat("7", 201) },
+			mend:  func(s *scene) { s.kase.Settings.InstanceProperties = "room=" + strings.Repeat("7", 200) }},
+		{slug: "settings-malformed", name: "many properties", record: "-",
+			spoil: func(s *scene) {
+				for i := range 51 {
+					s.kase.Settings.InstanceProperties += strings.Repeat("x", i+1) + "=1,"
+				}
+				s.kase.Settings.InstanceProperties = strings.TrimSuffix(s.kase.Settings.InstanceProperties, ",")
+			},
+			mend: func(s *scene) {
+				_, s.kase.Settings.InstanceProperties, _ = strings.Cut(s.kase.Settings.InstanceProperties, ",")
+			}},
+		{slug: "proof-unreadable", record: "-",
+			spoil: func(s *scene) { s.unreadable("tls.key") },
+			mend: func(s *scene) {
+				if err := os.Chmod(s.file("tls.key"), 0o600); err != nil {
+					s.Fatal(err)
+				}
+			}},
 		{slug: "anchor-region", record: "-",
 			spoil: func(s *scene) { s.kase.Settings.Region = "eu-west-1" },
 			mend:  func(s *scene) { s.kase.Settings.Region = "" }},
@@ -290,6 +327,8 @@ func workloadRows() []row {
 		{slug: "live-connection", name: "nobody listens", record: "-",
 			spoil: func(s *scene) { s.kase.Settings.Endpoint = "https://127.0.0.1:1" },
 			mend:  func(s *scene) { s.kase.Settings.Endpoint = s.box.URL }},
+		{slug: "live-expired", record: "-", spoil: expired,
+			mend: func(s *scene) { s.kase.Settings.Endpoint, s.kase.Settings.CABundle = s.box.URL, s.box.CAFile }},
 		{slug: "live-connection", name: "not trusted", record: "-",
 			spoil: func(s *scene) { s.kase.Settings.CABundle = s.file("ca.pem") },
 			mend:  func(s *scene) { s.kase.Settings.CABundle = s.box.CAFile }},

@@ -13,8 +13,11 @@ import (
 // naming them.
 func broken() []string {
 	var all []string
-	for _, r := range slices.Concat(certificateRows(), accountRows(), workloadRows()) {
+	for _, r := range slices.Concat(certificateRows(), accountRows(), workloadRows(), proxyRows()) {
 		all = append(all, r.slug)
+	}
+	for _, w := range warnings() {
+		all = append(all, w.slug)
 	}
 	for _, r := range webRows() {
 		all = append(all, r.slug)
@@ -35,18 +38,15 @@ func broken() []string {
 // heldUp are found from evidence that package doctor's own test makes up, for
 // nothing here can break them.
 func heldUp() map[string]string {
-	const (
-		clock   = "the sandbox's clock is the test's, and daypass corrects its own"
-		warning = "a warning, which leaves credentials to be had"
-	)
 	return map[string]string{
-		"proof-unreadable": "root may read everything", "environment-imds": "no delivery of the cluster tests but the sidecar's reads it",
-		"x509-clock": clock, "live-clock": clock, "iam-propagation": "the sandbox's IAM knows changes at once",
-		"crl-unreadable": "the sandbox takes no such list, nor may AWS", "crl-stale": warning,
-		"anchor-crl-fetch": warning, "anchor-notifications": warning, "trust-any-anchor": warning, "trust-not-equals": warning, "trust-wildcard": warning,
-		"profile-propagation": "the sandbox has no trusted identity propagation, and no API of AWS's writes it",
-		"provider-google":     "Google's keys are the cluster's stand-in's", "issuer-slow": "takes as long as AWS waits", "issuer-certificate": "the sandbox asks issuers of the tests without TLS",
-		"policy-malformed": "IAM takes no such policy",
+		"environment-imds":     "no delivery of the cluster tests but the sidecar's reads it",
+		"iam-propagation":      "the sandbox's IAM knows changes at once",
+		"crl-unreadable":       "the sandbox takes no such list, nor may AWS",
+		"anchor-crl-fetch":     "the sandbox's trust anchors do not have the setting",
+		"anchor-notifications": "TestAHealthyCertificateIsLeftAlone meets it; the sandbox has AWS's own settings alone, which nobody can mend there",
+		"profile-propagation":  "the sandbox has no trusted identity propagation, and no API of AWS's writes it",
+		"issuer-slow":          "takes as long as AWS waits",
+		"policy-malformed":     "IAM takes no such policy",
 	}
 }
 
@@ -70,10 +70,10 @@ func others() map[string]string {
 		"scope-": call, "secret-": call, "secrets-": "the mount's Event says it, and pods do not start", "session-": call, "signature-": call, "signed-": call,
 		"sns-": call, "source-identity-fixed": call, "ssm-": call, "topic-": call, "trailer-": call, "transitive-": call, "x509-": call,
 		"fault": "the world of a sandbox asked for it", "internal-failure": "the sandbox itself failed", "operation-not-built": "the sandbox lacks it", "throttled": call,
-		"anywhere-": admin, "anchor-private-ca": admin, "crl-signature": admin, "delete-": admin, "entity-": admin, "input-": admin, "pass-role-": admin,
+		"anywhere-": admin, "crl-signature": admin, "delete-": admin, "entity-": admin, "input-": admin, "pass-role-": admin,
 		"policy-not-attachable": admin, "policy-of-aws": admin, "quota-": admin, "setup-": admin, "pca-": admin, "eks-": admin,
-		"ca-crl-sign": check, "ca-expires-soon": check, "chain-superfluous": check, "leaf-": check, "request-": check,
-		"caller-": endpoint, "imds-": endpoint, "role-not-named": endpoint, "container-": endpoint, "listen-": endpoint, "live-": check,
+		"request-": check,
+		"caller-":  endpoint, "imds-": endpoint, "role-not-named": endpoint, "container-": endpoint, "listen-": endpoint, "live-exchange": check,
 		"agent-": agent, "pod-gone": agent, "pod-other-": agent, "pod-request-": "the signer's, which doctor tells as pod-certificate-refused", "credentials-none": agent,
 		"token-issuer-other": agent, "token-unbound": agent, "issuer-": "the Private CA issuer says it in its objects' status",
 		"google-": "Google's refusal of a token, before AWS is asked", "provider-": "OAuth tokens, which no workload of ours has, and thumbprints, which AWS no longer asks for",

@@ -165,6 +165,43 @@ func (s *scene) anchors(certs ...forger) {
 	s.inAccount(func(a *world.Account) { a.Anchors[anchorID].Bundle = string(text) })
 }
 
+const authorityID = "33333333-2222-4333-8444-555555555555"
+
+// privateCA makes one that waits for its certificate, and returns its id.
+func (s *scene) privateCA() string {
+	arn := "arn:aws:acm-pca:us-east-1:" + account + ":certificate-authority/" + authorityID
+	s.inAccount(func(a *world.Account) {
+		a.PrivateCAs[authorityID] = &world.PrivateCA{ID: authorityID, ARN: arn, Region: "us-east-1", Type: "ROOT", Created: time.Now()}
+	})
+	return authorityID
+}
+
+// private has the trust anchor stand for a Private CA.
+func (s *scene) private(id string) {
+	s.inAccount(func(a *world.Account) {
+		a.Anchors[anchorID].Type, a.Anchors[anchorID].Bundle = "AWS_ACM_PCA", ""
+		a.Anchors[anchorID].PrivateCA = "arn:aws:acm-pca:us-east-1:" + account + ":certificate-authority/" + id
+	})
+}
+
+// bundled has the trust anchor hold certificates again.
+func (s *scene) bundled() {
+	s.inAccount(func(a *world.Account) {
+		a.Anchors[anchorID].Type, a.Anchors[anchorID].PrivateCA = "CERTIFICATE_BUNDLE", ""
+	})
+	s.anchors(s.ca)
+}
+
+// readReports allows what the scene's role is for.
+func readReports(s *scene) *policy.Document {
+	s.Helper()
+	doc, err := policy.Parse(policy.Identity, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::reports/*"}]}`)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return doc
+}
+
 func (s *scene) inAccount(change func(*world.Account)) {
 	s.box.World.Lock()
 	defer s.box.World.Unlock()

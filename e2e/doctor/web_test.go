@@ -8,6 +8,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
+	"log"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -78,31 +80,62 @@ func newWeb(t *testing.T) *web {
 	if w.key, err = rsa.GenerateKey(rand.Reader, 2048); err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
-		if w.gone {
-			panic(http.ErrAbortHandler) // the connection ends without an answer
-		}
-		page, ok := w.pages[r.URL.Path]
-		if strings.HasPrefix(page, "http") {
-			http.Redirect(out, r, page, http.StatusFound)
-			return
-		}
-		if !ok {
-			http.NotFound(out, r)
-			return
-		}
-		_, _ = out.Write([]byte(page))
-	}))
-	t.Cleanup(server.Close)
-	at, _ := url.Parse(server.URL)
-	s.box.World.SetIssuer(issuerURL, world.Issuer{URL: server.URL})
 	settings := config.Defaults()
 	settings.WebIdentityTokenFile, settings.RoleARN, settings.Region = s.file("token"), roleARN, "us-east-1"
 	settings.Endpoint, settings.CABundle, settings.WithoutProxy = s.box.URL, s.box.CAFile, true
 	operator := s.box.Config()
-	s.kase = &gather.Case{Settings: &settings, Operator: &operator, Ask: true, Client: &http.Client{Transport: aside{at}}}
+	s.kase = &gather.Case{Settings: &settings, Operator: &operator, Ask: true}
+	w.move(httptest.NewServer)
 	w.sound()
 	return w
+}
+
+// move has a server of this kind be the issuer's.
+func (w *web) move(start func(http.Handler) *httptest.Server) {
+	w.Helper()
+	server := start(w)
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that fail as they must
+	w.Cleanup(server.Close)
+	at, err := url.Parse(server.URL)
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.box.World.SetIssuer(issuerURL, world.Issuer{URL: server.URL})
+	w.kase.Client = &http.Client{Transport: aside{at}}
+}
+
+func (w *web) ServeHTTP(out http.ResponseWriter, r *http.Request) {
+	if w.gone {
+		panic(http.ErrAbortHandler) // the connection ends without an answer
+	}
+	page, ok := w.pages[r.URL.Path]
+	if strings.HasPrefix(page, "http") {
+		http.Redirect(out, r, page, http.StatusFound)
+		return
+	}
+	if !ok {
+		http.NotFound(out, r)
+		return
+	}
+	_, _ = out.Write([]byte(page))
+}
+
+// google has the token be one of Google's, whom the role trusts, and the account
+// have a provider for it.
+func (w *web) google() {
+	w.Helper()
+	const issuer, number = "https://accounts.google.com", "117000000000000000001"
+	at := w.where()
+	w.claims["iss"], w.claims["sub"], w.claims["azp"], w.claims["aud"] = issuer, number, number, "shop"
+	w.token()
+	w.pages["/.well-known/openid-configuration"] = text(map[string]any{"issuer": issuer, "jwks_uri": issuer + "/keys"})
+	w.box.World.SetIssuer(issuer, at)
+	trust, err := setup.TrustPolicy(setup.GoogleAccount{UniqueID: number, Audience: "shop"})
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.trust(string(trust))
+	w.inAccount(func(a *world.Account) { a.AddOIDCProvider("accounts.google.com") })
 }
 
 // sound is a token that keeps the rules, an issuer that lists its key, and the
@@ -241,6 +274,10 @@ func webRows() []struct {
 		}},
 		{row: row{slug: "trust-no-statement"}, spoil: func(w *web) {
 			w.trust(strings.Replace(strings.Replace(webTrust, "KEY", issuerHost+":sub", 1), "Allow", "Deny", 1))
+		}},
+		{row: row{slug: "issuer-certificate"}, spoil: func(w *web) { w.move(httptest.NewTLSServer) }, mend: func(w *web) { w.move(httptest.NewServer) }},
+		{row: row{slug: "provider-google"}, spoil: (*web).google, mend: func(w *web) {
+			w.inAccount(func(a *world.Account) { delete(a.OIDCProviders, "accounts.google.com") })
 		}},
 		{row: row{slug: "issuer-status"}, spoil: func(w *web) { delete(w.pages, "/.well-known/openid-configuration") }},
 		{row: row{slug: "issuer-discovery"}, spoil: func(w *web) { w.pages["/.well-known/openid-configuration"] = text(map[string]any{"issuer": issuerURL}) }},
