@@ -114,8 +114,9 @@ type row struct {
 	Bars      []bar
 	LastOK    string
 	Refused   string // how long ago the last refusal was; empty: there was none, or it is the reason
-	Cause     string // of the reason, or of the last refusal
-	Explained bool   // there is a page about it
+	Explained bool   // there is a page about the reason, or about that of the last refusal
+	Cause     string // as that page has it
+	Mend      string
 }
 
 // Slug is what to say of the workload: what is wrong, or what was.
@@ -126,7 +127,15 @@ func (r row) Slug() string {
 	return r.Reason
 }
 
-// Ends is when the workload's next proof or credential ends.
+// Said is what was said of it here, which tells more than the cause in general.
+func (r row) Said() string {
+	if r.Reason == "" && r.LastRefusal != nil {
+		return r.LastRefusal.Detail
+	}
+	return r.Detail
+}
+
+// ends is when the workload's next proof or credential ends.
 func ends(w *survey.Workload) time.Time {
 	var first time.Time
 	for _, end := range []*time.Time{w.CredentialsExpire, w.CertificateExpires} {
@@ -217,7 +226,7 @@ func showing(w survey.Workload, now time.Time, s scale) row {
 		r.Refused = survey.Span(now.Sub(w.LastRefusal.At))
 	}
 	if known, ok := reason.Lookup(r.Slug()); ok {
-		r.Cause, r.Explained = known.Cause, true
+		r.Explained, r.Cause, r.Mend = true, known.Cause, known.Mend
 	}
 	return r
 }

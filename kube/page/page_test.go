@@ -134,7 +134,7 @@ func TestOrderAndWords(t *testing.T) {
 	for _, want := range []string{
 		"5 of 5 workloads, as of 05:06:07 UTC; 2 lack", "daypass-webhook: 1 of 2 ready", "1 agent without trouble",
 		"agent on n1: ready, AWS answers eks, AWS does not answer web-identity", "agent on n3: ready, no more was seen: the credentials", "not seen: Events",
-		`reason/policy-condition">policy-condition</a>`, gohtml.EscapeString(row.Cause), "&lt;script&gt;alert(1)&lt;/script&gt; is not shop",
+		`reason/policy-condition">policy-condition</a>`, "<em>Mend:</em> " + gohtml.EscapeString(row.Mend), "&lt;script&gt;alert(1)&lt;/script&gt; is not shop",
 		"daypassctl doctor pod/sick -n shop", `aria-label="credentials end in 50m, certificate end in 11h"`, "AWS last gave some 3m ago",
 		"<strong>AccessDenied</strong>, 60m ago, perhaps mended since", "known to the pod alone", "from association web", "marks are 3h apart",
 	} {
@@ -198,7 +198,8 @@ func TestTimeline(t *testing.T) {
 		{nil, "15m", nil},
 		{[]time.Duration{30 * time.Minute}, "15m", []int{500}},
 		{[]time.Duration{-time.Minute, time.Hour}, "15m", []int{6, 1000}},
-		{[]time.Duration{time.Hour, 6 * time.Hour}, "3h", []int{83, 500}},
+		{[]time.Duration{time.Hour, 6 * time.Hour}, "3h", []int{111, 666}},
+		{[]time.Duration{10 * time.Hour}, "3h", []int{833}},
 		{[]time.Duration{36 * time.Hour}, "24h", []int{500}},
 		{[]time.Duration{5000 * 24 * time.Hour}, "100d", []int{1000}},
 	} {

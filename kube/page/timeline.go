@@ -26,7 +26,7 @@ type bar struct {
 func steps() [][2]time.Duration {
 	const day = 24 * time.Hour
 	return [][2]time.Duration{
-		{time.Hour, 15 * time.Minute}, {4 * time.Hour, time.Hour}, {12 * time.Hour, 3 * time.Hour}, {day, 6 * time.Hour},
+		{time.Hour, 15 * time.Minute}, {4 * time.Hour, time.Hour}, {9 * time.Hour, 3 * time.Hour}, {12 * time.Hour, 3 * time.Hour}, {day, 6 * time.Hour},
 		{3 * day, day}, {8 * day, 2 * day}, {32 * day, 8 * day}, {100 * day, 25 * day}, {400 * day, 100 * day},
 	}
 }
