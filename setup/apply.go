@@ -41,8 +41,9 @@ func (c *Client) Apply(ctx context.Context, p *Plan, tell func(Step)) (Outcome, 
 
 // Permissions is the least policy, as JSON, with which an operator can carry out
 // this plan, read the state before and after, and go on where it was interrupted.
+// The plan is Plan's or Destroy's.
 func (p *Plan) Permissions() ([]byte, error) {
-	f := p.file
+	f := p.read
 	type statement struct {
 		Effect           string
 		Action, Resource []string

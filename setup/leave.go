@@ -14,7 +14,7 @@ import (
 // Destroy is the plan that deletes what the file made, and nothing else.
 func (f *File) Destroy(s *State) *Plan {
 	nothing := &File{Name: f.Name, Account: f.Account, Region: f.Region, path: f.path}
-	p := &Plan{file: nothing, made: made{anchor: unknownAnchor(f)}}
+	p := &Plan{file: nothing, read: f, made: made{anchor: unknownAnchor(f)}}
 	p.leave(s, true)
 	return p
 }

@@ -120,6 +120,45 @@ func TestInterruptedAnywhereItDestroys(t *testing.T) {
 	}
 }
 
+// With what Permissions prints for it, Destroy deletes everything, and finds
+// afterwards that nothing is left; without any one of the permissions it does not.
+func TestDestroyNeedsItsPermissions(t *testing.T) {
+	for _, method := range methods() {
+		t.Run(method, func(t *testing.T) {
+			f, _ := fresh(t, method)
+			tried, all := 0, 1
+			for ; tried <= all; tried++ { // each in an account of its own; at last with all of them
+				a := newAccount(t)
+				if err := apply(t.Context(), f, a.config()); err != nil {
+					t.Fatal(err)
+				}
+				s, err := NewClient(f, a.config()).Read(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				text := permissions(t, f.Destroy(s))
+				lessers := without(t, text)
+				all = len(lessers)
+				what := "nothing"
+				if tried < all {
+					what, text = lessers[tried].what, lessers[tried].text
+				}
+				cfg := a.as(t, text)
+				err = destroy(t.Context(), f, cfg)
+				if err == nil {
+					err = destroy(t.Context(), f, cfg)
+				}
+				if (err == nil) != (tried == all) {
+					t.Errorf("without %s: %v", what, err)
+				}
+			}
+			if all < 10 {
+				t.Errorf("only %d permissions were tried", all)
+			}
+		})
+	}
+}
+
 // What is taken out of the file is named, stays, and goes with prune.
 func TestWhatIsTakenOutOfTheFile(t *testing.T) {
 	const anchor = "trustAnchor:\n  certificateFile: ca.pem\n  sessions: 2h\n"

@@ -46,7 +46,8 @@ type Plan struct {
 	// the plan was made to prune.
 	Left []string `json:"left,omitempty"`
 
-	file *File
+	file *File // as AWS is to be
+	read *File // by which AWS was read
 	made made
 }
 
@@ -54,7 +55,7 @@ type Plan struct {
 // file made and no longer names. An error is a *RefusedError: somebody else's
 // thing stands where the file's belongs.
 func (f *File) Plan(s *State, prune bool) (*Plan, error) {
-	p := &Plan{file: f, made: made{anchor: unknownAnchor(f)}, Warnings: f.warnings()}
+	p := &Plan{file: f, read: f, made: made{anchor: unknownAnchor(f)}, Warnings: f.warnings()}
 	for _, name := range slices.Sorted(maps.Keys(s.others)) {
 		for _, what := range Lint(s.others[name]) {
 			p.Warnings = append(p.Warnings, "role "+name+", not of this file: "+what)

@@ -146,12 +146,7 @@ func setupPlan() *cobra.Command {
 				return err
 			}
 			if o.permissions {
-				text, err := p.Permissions()
-				if err != nil {
-					return err
-				}
-				_, err = c.OutOrStdout().Write(text)
-				return err
+				return showPermissions(c.OutOrStdout(), p)
 			}
 			return o.show(c.OutOrStdout(), p)
 		}, func(o *setupOptions) []cli.Setting {
@@ -160,6 +155,14 @@ func setupPlan() *cobra.Command {
 				o.pruneSetting(), o.outputSetting(),
 			}
 		})
+}
+
+func showPermissions(w io.Writer, p *setup.Plan) error {
+	text, err := p.Permissions()
+	if err == nil {
+		_, err = w.Write(text)
+	}
+	return err
 }
 
 func (o *setupOptions) show(w io.Writer, p *setup.Plan) error {
@@ -254,15 +257,23 @@ anything.`,
 
 func setupDestroy() *cobra.Command {
 	return setupCommandFor("destroy", "delete what setup made, and nothing else", `Destroy deletes everything that carries the tag of the file, and prints each call
-on stderr. Workloads that use its roles get no more credentials.`,
+on stderr. Workloads that use its roles get no more credentials. With
+--permissions it deletes nothing, and prints the least policy with which an
+operator can destroy it.`,
 		func(o *setupOptions, c *cobra.Command) error {
 			f, client, state, err := o.planned(c.Context())
 			if err != nil {
 				return err
 			}
-			_, err = client.Apply(c.Context(), f.Destroy(state), func(s setup.Step) { fmt.Fprintf(c.ErrOrStderr(), "%s %s: %s\n", s.Sign, s.Thing, s.Action) })
+			p := f.Destroy(state)
+			if o.permissions {
+				return showPermissions(c.OutOrStdout(), p)
+			}
+			_, err = client.Apply(c.Context(), p, func(s setup.Step) { fmt.Fprintf(c.ErrOrStderr(), "%s %s: %s\n", s.Sign, s.Thing, s.Action) })
 			return err
-		}, func(*setupOptions) []cli.Setting { return nil })
+		}, func(o *setupOptions) []cli.Setting {
+			return []cli.Setting{{Flag: "permissions", Into: &o.permissions, Help: "delete nothing; print the least policy for whoever does"}}
+		})
 }
 
 func setupRender() *cobra.Command {
