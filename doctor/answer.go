@@ -57,6 +57,9 @@ func hearsay() []heard {
 	return []heard{
 		{"Untrusted certificate. Insufficient certificate", []string{"leaf-key-usage", "leaf-version", "leaf-ca", "leaf-signature-algorithm"}},
 		{"Unable to assume role for *", assumptions[:]},
+		{"AccessDenied: Access Denied", []string{"policy-no-allow", "policy-cross-account", "policy-resource", "policy-action", "policy-condition", "policy-explicit-deny", "iam-propagation", "s3-other-owner"}},
+		{"Alias arn:aws:kms:* is not found", []string{"kms-key-not-found"}},
+		{"Key 'arn:aws:kms:*' does not exist", []string{"kms-key-not-found"}},
 		{"DurationSeconds exceeds the MaxSessionDuration", []string{"duration-over-role"}},
 		{"no identity-based policy allows", []string{"policy-no-allow", "policy-action", "policy-resource", "iam-propagation"}},
 		{"unable to parse private key", []string{"proof-form", "proof-unreadable", "leaf-key-type"}},
@@ -69,6 +72,11 @@ func hearsay() []heard {
 		{"no resource-based policy allows the acm-pca:IssueCertificate", []string{"pca-share-template"}},
 		{"ValidationException*idempotencyToken", []string{"pca-token"}},
 		{"ValidationException*alidity", []string{"pca-validity"}},
+		{"iam.serviceAccounts.getAccessToken*denied", []string{"google-not-bound"}},
+		{"iam.serviceAccounts.getOpenIdToken*denied", []string{"google-not-token-creator"}},
+		{"Google identity token: *Not Found", []string{"google-account-missing"}},
+		{"Google identity token: *status 404", []string{"google-account-missing"}},
+		{"generateIdToken: NOT_FOUND", []string{"google-account-missing"}},
 		{"No service account role association found", []string{"eks-association-missing"}},
 		{"date value out of range", []string{"empty-credentials"}},
 		{"partial credentials found", []string{"environment-profile"}},
@@ -82,8 +90,8 @@ var named = regexp.MustCompile(`[\[(]([a-z0-9]+(?:-[a-z0-9]+)+)[\])]`)
 
 // Recognise lists the reasons that a text of AWS, an SDK, a kubelet or daypass
 // itself may stand for, by the slugs in it, else by the catalogue's messages and
-// what users report. Of those only the longest text that fits counts; of one
-// text, all reasons.
+// what users report, else by AWS's code where that says enough. Of texts only the
+// longest that fits counts; of one text, all reasons.
 func Recognise(text string) []string {
 	best, length := []string(nil), 0
 	for _, m := range named.FindAllStringSubmatch(text, -1) {
@@ -117,7 +125,27 @@ func Recognise(text string) []string {
 			consider(strings.ReplaceAll(r.Message, "%s", "*"), r.Slug)
 		}
 	}
-	return best
+	if best != nil {
+		return best
+	}
+	return byCode(text)
+}
+
+var code = regexp.MustCompile(`\b[A-Z][A-Za-z]+[a-z][A-Z][A-Za-z]+\b`)
+
+// byCode lists the reasons of a code of AWS's that few have.
+func byCode(text string) (slugs []string) {
+	const few = 4
+	said := code.FindAllString(text, -1)
+	for _, r := range reason.All() {
+		if r.Code != "" && slices.Contains(said, r.Code) {
+			slugs = append(slugs, r.Slug)
+		}
+	}
+	if len(slugs) > few {
+		return nil
+	}
+	return slugs
 }
 
 // fitsIn tells whether pattern stands in text, with anything for each star, in

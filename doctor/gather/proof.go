@@ -117,7 +117,11 @@ func (c *Case) token(ctx context.Context, e *doctor.Evidence) {
 			}
 		}
 		if err != nil {
-			e.Problems = append(e.Problems, problem(doctor.StepToken, "proof-missing", err))
+			slug := "proof-missing"
+			if said := doctor.Recognise(err.Error()); len(said) == 1 { // who issues it refuses
+				slug = said[0]
+			}
+			e.Problems = append(e.Problems, problem(doctor.StepToken, slug, err))
 			return
 		}
 	}

@@ -39,7 +39,6 @@ func broken() []string {
 // nothing here can break them.
 func heldUp() map[string]string {
 	return map[string]string{
-		"environment-imds":     "no delivery of the cluster tests but the sidecar's reads it",
 		"iam-propagation":      "the sandbox's IAM knows changes at once",
 		"crl-unreadable":       "the sandbox takes no such list, nor may AWS",
 		"anchor-crl-fetch":     "the sandbox's trust anchors do not have the setting",
@@ -78,10 +77,9 @@ func others() map[string]string {
 		"token-issuer-other": agent, "token-unbound": agent, "issuer-": "the Private CA issuer says it in its objects' status",
 		"google-": "Google's refusal of a token, before AWS is asked", "provider-": "OAuth tokens, which no workload of ours has, and thumbprints, which AWS no longer asks for",
 		"empty-credentials": "aws_signing_helper's, which is not here", "image-pull-": "the kubelet's, for a registry that is not here",
-		"pod-certificate-":        "kube/signer's tests break both; here certificates come from Secrets",
-		"service-account-missing": "the API server takes no such pod; the account must go after", "method-unknown": "the API server takes no such association, and the chart no such value",
+		"method-unknown":  "the API server takes no such association, and the chart no such value",
 		"cluster-unnamed": "chart values without a name or a trust domain: unit tests of kube/identity and kube/inject have it", "windows-unsupported": "there is no node of Windows", "image-unset": "the chart names one always",
-		"token-users": "of Google's tokens alone", "review-": program,
+		"review-": program,
 	}
 }
 

@@ -187,27 +187,38 @@ func (p *patient) eksAssociate() {
 	p.must(err)
 }
 
-// google makes an account of Google's that the pod may run as, and has the role
-// trust it.
-func (p *patient) google() (email string) {
+const project = "demo-project"
+
+// askGoogle asks for something of the project's accounts.
+func (p *patient) askGoogle(path, body string, into any) {
 	p.t.Helper()
-	const project = "demo-project"
-	post := func(path, body string, into any) {
-		p.t.Helper()
-		answer, err := p.aws.Config().HTTPClient.(*http.Client).Post("https://iam.googleapis.com/v1/projects/"+path, "application/json", strings.NewReader(body))
-		p.must(err)
-		defer answer.Body.Close()
-		text, err := io.ReadAll(answer.Body)
-		p.must(err)
-		if answer.StatusCode != http.StatusOK {
-			p.t.Fatalf("%s: %s", answer.Status, text)
-		}
-		p.must(json.Unmarshal(text, into))
+	answer, err := p.aws.Config().HTTPClient.(*http.Client).Post("https://iam.googleapis.com/v1/projects/"+path, "application/json", strings.NewReader(body))
+	p.must(err)
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	p.must(err)
+	if answer.StatusCode != http.StatusOK {
+		p.t.Fatalf("%s: %s", answer.Status, text)
 	}
-	var made struct{ Email, UniqueID string }
-	post(project+"/serviceAccounts", `{"accountId": "doctor-`+p.Name[len(p.Name)-6:]+`"}`, &made)
-	post("-/serviceAccounts/"+made.Email+":setIamPolicy", `{"policy": {"bindings": [{"role": "roles/iam.workloadIdentityUser",
+	p.must(json.Unmarshal(text, into))
+}
+
+// bind lets the pod run as its account of Google's.
+func (p *patient) bind() {
+	p.t.Helper()
+	p.askGoogle("-/serviceAccounts/"+p.called(p.name)+"@"+project+".iam.gserviceaccount.com:setIamPolicy", `{"policy": {"bindings": [{"role": "roles/iam.workloadIdentityUser",
 		"members": ["serviceAccount:`+project+`.svc.id.goog[`+p.Name+`/`+p.account+`]"]}]}}`, &struct{}{})
+}
+
+// google makes an account of Google's that the pod may run as, if it is bound,
+// and has the role trust it.
+func (p *patient) google(bound bool) (email string) {
+	p.t.Helper()
+	var made struct{ Email, UniqueID string }
+	p.askGoogle(project+"/serviceAccounts", `{"accountId": "`+p.called(p.name)+`"}`, &made)
+	if bound {
+		p.bind()
+	}
 	text, err := setup.TrustPolicy(setup.GoogleAccount{UniqueID: made.UniqueID, Audience: "gtoken/sts/assume-role-with-web-identity"})
 	p.must(err)
 	p.trust(string(text))

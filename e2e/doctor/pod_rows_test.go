@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/rolesanywhere"
 
 	"daypass.dev/e2e/kube"
+	"daypass.dev/e2e/kube/kubetest"
 	"daypass.dev/pki"
 	"daypass.dev/setup"
 )
@@ -121,6 +122,18 @@ func injected() map[string]podRow {
 			slug: "sidecar-port", container: "ports: [{containerPort: 9911}]", after: (*patient).byCertificate,
 			mendedContainer: "ports: [{containerPort: 9921}]",
 		},
+		"nameless": {
+			slug: "service-account-missing", after: func(p *patient) { p.Kubectl("delete", "serviceaccount", p.account) },
+			mend: func(p *patient) { p.Apply(accountText(p.account)); p.given() },
+		},
+		"users": {
+			slug: "token-users",
+			spec: "initContainers: [{name: first, image: '" + kubetest.AWSCLI + "', imagePullPolicy: Never, command: ['true'], securityContext: {runAsUser: 1001}}]",
+			after: func(p *patient) {
+				p.annotate("amazonaws.com/role-arn="+p.role, "iam.gke.io/gcp-service-account="+p.google(true))
+			},
+			container: "securityContext: {runAsUser: 1000}", mendedContainer: "securityContext: {runAsUser: 1000}",
+		},
 		"hosted": {slug: "sidecar-host-network", spec: "hostNetwork: true", after: (*patient).byCertificate},
 
 		"keys": {
@@ -145,8 +158,20 @@ func tokens() map[string]podRow {
 	return map[string]podRow{
 		"token": {before: (*patient).given},
 		"google": {before: func(p *patient) {
-			p.annotate("amazonaws.com/role-arn="+p.role, "iam.gke.io/gcp-service-account="+p.google())
+			p.annotate("amazonaws.com/role-arn="+p.role, "iam.gke.io/gcp-service-account="+p.google(true))
 		}},
+		"unbound": {
+			slug: "google-not-bound", mend: (*patient).bind,
+			before: func(p *patient) {
+				p.annotate("amazonaws.com/role-arn="+p.role, "iam.gke.io/gcp-service-account="+p.google(false))
+			},
+		},
+		"unknown": {
+			slug: "google-account-missing", mend: func(p *patient) { p.annotate("iam.gke.io/gcp-service-account=" + p.google(true)) },
+			before: func(p *patient) {
+				p.annotate("amazonaws.com/role-arn="+p.role, "iam.gke.io/gcp-service-account=nobody@demo-project.iam.gserviceaccount.com")
+			},
+		},
 
 		"stranger": {slug: "policy-condition", before: trusting("sts:AssumeRoleWithWebIdentity", "ISSUER", `"ISSUER:sub":"system:serviceaccount:other:stranger"`), mend: sound},
 		"claim":    {slug: "policy-condition-key-missing", before: trusting("sts:AssumeRoleWithWebIdentity", "ISSUER", `"ISSUER:amr":"x"`), mend: sound},
@@ -224,6 +249,8 @@ func certificates() map[string]podRow {
 	return map[string]podRow{
 		"certificate": {before: (*patient).byCertificate},
 
+		"silent": {slug: "environment-imds", before: (*patient).byCertificate, container: "env: [{name: AWS_EC2_METADATA_DISABLED, value: 'true'}]"},
+
 		"usage":   {slug: "leaf-key-usage", before: spoiled(func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageKeyEncipherment }), mend: again},
 		"expired": {slug: "leaf-expired", before: spoiled(func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }), mend: again},
 		"other": {
@@ -298,6 +325,11 @@ func certificates() map[string]podRow {
 
 func last(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:] }
 
+// certified is a pod's own volume with a certificate of the cluster's signer.
+func certified(more string) string {
+	return "volumes: [{name: certificate, projected: {sources: [{podCertificate: {signerName: daypass.dev/workload, keyType: ECDSAP256, credentialBundlePath: bundle.pem" + more + "}}]}}]"
+}
+
 // unsigned: there is an agent, and nobody who signs for it.
 func unsigned() map[string]podRow {
 	return map[string]podRow{
@@ -305,6 +337,7 @@ func unsigned() map[string]podRow {
 			slug: "agent-no-signer", before: func(p *patient) { p.associate(by(p.anchor, p.profile(p.role))) },
 			mend: func(p *patient) { p.bySigner() },
 		},
+		"waiting": {slug: "pod-certificate-waiting", before: (*patient).given, spec: certified(""), mendedSpec: certified("")},
 	}
 }
 
@@ -320,6 +353,10 @@ func served() map[string]podRow {
 	return map[string]podRow{
 		"agent": {before: func(p *patient) { p.bySigner() }},
 		"eks":   {before: func(p *patient) { p.eksAssociate(); p.associate("method: eks") }},
+		"demanding": {
+			slug: "pod-certificate-refused", before: (*patient).given,
+			spec: certified(", userAnnotations: {daypass.dev/wish: more}"), mendedSpec: certified(""),
+		},
 		"unassociated": {
 			slug: "eks-association-missing", before: func(p *patient) { p.associate("method: eks") }, mend: (*patient).eksAssociate,
 		},
@@ -327,7 +364,7 @@ func served() map[string]podRow {
 			slug: "certificate-uri-long",
 			before: func(p *patient) {
 				p.account = strings.Repeat("long-", 47) + "name"
-				p.Apply("apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: " + p.account + "}\n")
+				p.Apply(accountText(p.account))
 				p.associate(by(p.signer, p.profile(p.role)))
 			},
 			mend: func(p *patient) {

@@ -180,7 +180,7 @@ func (w *ward) looked(t *testing.T) {
 		w.chart(sidecars)
 	}
 	p := &patient{ward: w, name: "watched", account: "watched"}
-	p.Apply("apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: watched}\n")
+	p.Apply(accountText("watched"))
 	p.makeRole(w.iam(), account)
 	p.given()
 	p.Apply(p.pod("", ""))
@@ -254,10 +254,13 @@ func (w *ward) treat(t *testing.T, rows map[string]podRow, meanwhile func()) {
 	}
 	w = w.in(t)
 	var all []*patient
+	var accounts strings.Builder
 	for name, r := range rows {
-		p := &patient{ward: w, podRow: r, name: name, account: name}
-		all = append(all, p)
-		p.Apply("apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: " + p.account + "}\n")
+		all = append(all, &patient{ward: w, podRow: r, name: name, account: name})
+		accounts.WriteString(accountText(name))
+	}
+	w.Apply(accounts.String())
+	for _, p := range all {
 		p.makeRole(w.iam(), account)
 		if p.before != nil {
 			p.before(p)
@@ -282,12 +285,10 @@ func (w *ward) treat(t *testing.T, rows map[string]podRow, meanwhile func()) {
 			p.after(p)
 		}
 	}
+	// One after another: while one is examined, the others get ready.
 	each := func(t *testing.T, check func(*patient) error) {
 		for _, p := range all {
-			t.Run(p.slug+"/"+p.name, func(t *testing.T) {
-				t.Parallel()
-				eventually(t, func() error { return check(p) })
-			})
+			t.Run(p.slug+"/"+p.name, func(t *testing.T) { eventually(t, func() error { return check(p) }) })
 		}
 	}
 	if !t.Run("named", func(t *testing.T) { each(t, (*patient).named) }) {
@@ -307,6 +308,10 @@ func (w *ward) treat(t *testing.T, rows map[string]podRow, meanwhile func()) {
 	start(func(p *patient) string { return p.pod(p.mendedSpec, p.mendedContainer) })
 	t.Run("mended", func(t *testing.T) { each(t, (*patient).well) })
 	w.Kubectl(append(remove, "--wait=false")...)
+}
+
+func accountText(name string) string {
+	return "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: " + name + "}\n---\n"
 }
 
 func (p *patient) pod(spec, container string) string {

@@ -1,0 +1,134 @@
+package doctor
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"daypass.dev/doctor"
+	"daypass.dev/doctor/gather"
+	"daypass.dev/sandbox/sandboxtest"
+)
+
+// A caller calls AWS with credentials that it has, by AWS's own SDK.
+type caller struct {
+	*scene
+	admin, away aws.Config // who may do everything, here and in the other account
+	reader      aws.Config // a session of role reader
+}
+
+const saidWorld = `
+accounts:
+  "111122223333":
+    roles:
+      reader:
+        trust: {Version: 2012-10-17, Statement: [{Effect: Allow, Principal: {AWS: "111122223333"}, Action: ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"]}]}
+        policies:
+          read: {Version: 2012-10-17, Statement: {Effect: Allow, Action: "*", Resource: "*"}}
+  "444455556666": {}
+`
+
+func newCaller(t *testing.T) *caller {
+	t.Helper()
+	box := sandboxtest.Start(t, saidWorld)
+	c := &caller{scene: &scene{TB: t, dir: t.TempDir(), box: box}, admin: quiet(box.Config())}
+	other := box.World.Administrator(elsewhere)
+	c.away = quiet(box.ConfigFor(other.ID, other.Secret, ""))
+	c.reader = c.session(&sts.AssumeRoleInput{})
+	return c
+}
+
+// quiet is an SDK that does not try again, as one does that corrects its clock.
+func quiet(c aws.Config) aws.Config {
+	c.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
+	return c
+}
+
+// session assumes role reader.
+func (c *caller) session(in *sts.AssumeRoleInput) aws.Config {
+	c.Helper()
+	in.RoleArn, in.RoleSessionName = aws.String(roleARN), aws.String("web")
+	out, err := sts.NewFromConfig(c.admin).AssumeRole(c.Context(), in)
+	if err != nil {
+		c.Fatal(err)
+	}
+	return quiet(c.box.ConfigFor(*out.Credentials.AccessKeyId, *out.Credentials.SecretAccessKey, *out.Credentials.SessionToken))
+}
+
+// must takes what an SDK answers; the answer itself is not wanted.
+func (c *caller) must(_ any, err error) {
+	c.Helper()
+	if err != nil {
+		c.Fatal(err)
+	}
+}
+
+// A refusal is a call that AWS refuses.
+type refusal struct {
+	slug string
+	call func(*caller) error
+	mend func(*caller) // what the mend says
+	// spoil comes before the call.
+	spoil func(*caller)
+	// silent: AWS's words could stand for anything.
+	silent bool
+}
+
+// What AWS says of a call is all that its caller sees. With the sandbox's
+// record beside it doctor names the reason; without, the reason is among those
+// that the words stand for, and no other is named.
+func TestWhatAWSSays(t *testing.T) {
+	rows := refusals()
+	if len(rows) < 20 {
+		t.Fatalf("%d rows", len(rows))
+	}
+	for _, r := range rows {
+		t.Run(r.slug, func(t *testing.T) {
+			t.Parallel()
+			c := newCaller(t)
+			if r.spoil != nil {
+				r.spoil(c)
+			}
+			err := r.call(c)
+			if err == nil {
+				t.Fatal("AWS allows it")
+			}
+			kase := &gather.Case{Said: err.Error(), Decisions: c.decisions()}
+			got := doctor.Diagnose(kase.Collect(t.Context()))
+			if got.Healthy || got.Cause.Reason != r.slug || got.Cause.Mend == "" || got.Cause.Detail == "" {
+				t.Errorf("doctor names %s\n%s", cause(got), pretty(got))
+			}
+			kase.Decisions = ""
+			got = doctor.Diagnose(kase.Collect(t.Context()))
+			switch known := append(slices.Clone(got.Candidates), got.Cause.Reason); {
+			case r.silent && !slices.Equal(known, []string{""}):
+				t.Errorf("%q says something: %s", err, known)
+			case !r.silent && !slices.Contains(known, r.slug):
+				t.Errorf("%q stands for %q, want %s among them", err, known, r.slug)
+			}
+			r.mend(c)
+			if err := r.call(c); err != nil {
+				t.Errorf("after the mend: %v", err)
+			}
+		})
+	}
+}
+
+// decisions is a file of the sandbox's record, as daypassctl sandbox writes it.
+func (c *caller) decisions() string {
+	c.Helper()
+	var lines []byte
+	for _, d := range c.box.Decisions() {
+		line, err := json.Marshal(d)
+		if err != nil {
+			c.Fatal(err)
+		}
+		lines = append(append(lines, line...), '\n')
+	}
+	c.write("decisions", lines)
+	return filepath.Join(c.dir, "decisions")
+}
