@@ -7,15 +7,14 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"slices"
 	"sync/atomic"
 	"time"
 
-	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"daypass.dev/deliver"
 	"daypass.dev/internal/cli"
@@ -25,12 +24,13 @@ import (
 )
 
 type detectorFlags struct {
-	kubeconfig, health, format, namespace string
-	settings                              settings
+	program
+	namespace string
+	settings  settings
 }
 
 func detector() *cobra.Command {
-	f := &detectorFlags{health: ":9912", format: "text"}
+	f := &detectorFlags{program: newProgram()}
 	c := &cobra.Command{
 		Use:   "detector",
 		Short: "report pods that the webhook missed, and how associations fare",
@@ -44,30 +44,22 @@ of pods, namespaces, serviceaccounts and podidentityassociations, patch of
 podidentityassociations/status, and create of events.`,
 		Args: cobra.NoArgs,
 	}
-	cli.Bind(c, append([]cli.Setting{
+	cli.Bind(c, slices.Concat([]cli.Setting{
 		{Flag: "namespace", Arg: "NAME", Into: &f.namespace, Help: "namespace of the webhook, whose own pods are not looked at"},
-		{Flag: "health-listen", Arg: "HOST:PORT", Into: &f.health, Help: "answer /healthz, /readyz and /metrics there"},
-		{Flag: "kubeconfig", Arg: "FILE", Into: &f.kubeconfig, Help: kubeconfigHelp},
-		{Flag: "log-format", Arg: "text|json", Into: &f.format, Help: "format of the log"},
-	}, f.settings.table()...)...)
+	}, f.program.table(), f.settings.table())...)
 	c.RunE = func(c *cobra.Command, _ []string) error { return runDetector(c.Context(), f, c.ErrOrStderr()) }
 	return c
 }
 
 func runDetector(ctx context.Context, f *detectorFlags, stderr io.Writer) error {
-	l, err := logger(f.format, stderr)
-	if err != nil {
-		return err
-	}
 	s, err := f.settings.read()
 	if err != nil {
 		return err
 	}
-	config, err := connect(f.kubeconfig)
+	l, config, err := f.begin(stderr)
 	if err != nil {
 		return err
 	}
-	log.SetLogger(logr.FromSlogHandler(l.Handler()))
 	dir, err := newDirectory(config, &corev1.Pod{}, &corev1.Namespace{})
 	if err != nil {
 		return err

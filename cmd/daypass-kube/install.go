@@ -42,7 +42,7 @@ fails, and needs no restart.`,
 		cli.Setting{Flag: "service", Arg: "NAME", Into: &f.service, Help: "its Service"},
 		cli.Setting{Flag: "secret", Arg: "NAME", Into: &f.secret, Help: "the Secret for its authority"},
 		cli.Setting{Flag: "rotate", Into: &f.rotate, Help: "make a new authority though the old one would last"},
-		cli.Setting{Flag: "kubeconfig", Arg: "FILE", Into: &f.kubeconfig, Help: kubeconfigHelp})
+		kubeconfigSetting(&f.kubeconfig))
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		to, err := f.client()
 		if err != nil {
@@ -67,7 +67,7 @@ needs delete of this one Secret and of the mutatingwebhookconfiguration daypass.
 	cli.Bind(c,
 		cli.Setting{Flag: "namespace", Arg: "NAME", Into: &f.namespace, Help: "namespace of the webhook"},
 		cli.Setting{Flag: "secret", Arg: "NAME", Into: &f.secret, Help: "the Secret with its authority"},
-		cli.Setting{Flag: "kubeconfig", Arg: "FILE", Into: &f.kubeconfig, Help: kubeconfigHelp})
+		kubeconfigSetting(&f.kubeconfig))
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		to, err := f.client()
 		if err != nil {

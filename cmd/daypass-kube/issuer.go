@@ -4,13 +4,12 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
-	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"daypass.dev/config"
 	"daypass.dev/deliver/awssdk"
@@ -19,14 +18,14 @@ import (
 )
 
 type issuerFlags struct {
-	kubeconfig, listen, format string
-	namespace                  string
-	rate                       string
-	aws                        config.Settings
+	program
+	namespace string
+	rate      string
+	aws       config.Settings
 }
 
 func privateCAIssuer() *cobra.Command {
-	f := &issuerFlags{listen: ":9912", format: "text", namespace: "daypass", rate: "10", aws: config.Defaults()}
+	f := &issuerFlags{program: newProgram(), namespace: "daypass", rate: "10", aws: config.Defaults()}
 	c := &cobra.Command{
 		Use:   "issuer",
 		Short: "let cert-manager issue from AWS Private CA",
@@ -42,32 +41,24 @@ daypassctl setup bootstrap private-ca.`,
     --role-arn arn:aws:iam::111122223333:role/iamra-issuer --trust-anchor-arn … --profile-arn …`,
 		Args: cobra.NoArgs,
 	}
-	cli.Bind(c, append([]cli.Setting{
+	cli.Bind(c, slices.Concat([]cli.Setting{
 		{Flag: "namespace", Arg: "NAME", Into: &f.namespace, Help: "where this runs: namespace of its lease, and of Secrets that AWSPCAClusterIssuers name"},
 		{Flag: "issue-rate", Arg: "N", Into: &f.rate, Help: "certificates to ask one private CA for in a second; AWS's default quota is 25"},
-		{Flag: "health-listen", Arg: "HOST:PORT", Into: &f.listen, Help: "answer /healthz, /readyz and /metrics there"},
-		{Flag: "kubeconfig", Arg: "FILE", Into: &f.kubeconfig, Help: kubeconfigHelp},
-		{Flag: "log-format", Arg: "text|json", Into: &f.format, Help: "format of the log"},
-	}, f.aws.Table()...)...)
+	}, f.program.table(), f.aws.Table())...)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		l, err := logger(f.format, c.ErrOrStderr())
-		if err != nil {
-			return err
-		}
 		rate, err := strconv.ParseFloat(f.rate, 64)
 		if err != nil || !(rate >= 0.01 && rate <= 1000) {
 			return cli.Usagef("give a number of 0.01 to 1000", "--issue-rate: %.40q", f.rate)
+		}
+		l, cluster, err := f.begin(c.ErrOrStderr())
+		if err != nil {
+			return err
 		}
 		to, err := callAWS(c.Context(), &f.aws, l)
 		if err != nil {
 			return err
 		}
-		cluster, err := connect(f.kubeconfig)
-		if err != nil {
-			return err
-		}
-		log.SetLogger(logr.FromSlogHandler(l.Handler()))
-		s := &privateca.Server{AWS: to, Namespace: f.namespace, Rate: rate, Listen: f.listen, Log: l}
+		s := &privateca.Server{AWS: to, Namespace: f.namespace, Rate: rate, Listen: f.health, Log: l}
 		return s.Run(c.Context(), cluster)
 	}
 	return c

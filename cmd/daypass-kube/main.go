@@ -8,12 +8,14 @@ import (
 	"log/slog"
 	"os"
 
+	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	registration "k8s.io/api/admissionregistration/v1"
 	apps "k8s.io/api/apps/v1"
@@ -47,7 +49,37 @@ func scheme() *runtime.Scheme {
 	return s
 }
 
-const kubeconfigHelp = "file that says how to reach the cluster, if this does not run in it"
+// A program is what those that run for long have alike.
+type program struct{ health, kubeconfig, format string }
+
+func newProgram() program { return program{health: ":9912", format: "text"} }
+
+func (p *program) table() []cli.Setting {
+	return []cli.Setting{
+		{Flag: "health-listen", Arg: "HOST:PORT", Into: &p.health, Help: "answer /healthz, /readyz and /metrics there"},
+		kubeconfigSetting(&p.kubeconfig),
+		{Flag: "log-format", Arg: "text|json", Into: &p.format, Help: "format of the log"},
+	}
+}
+
+// begin makes the log, in which controller-runtime writes, too, and finds the
+// API server. Errors are of wrong usage.
+func (p *program) begin(stderr io.Writer) (*slog.Logger, *rest.Config, error) {
+	l, err := logger(p.format, stderr)
+	if err != nil {
+		return nil, nil, err
+	}
+	config, err := connect(p.kubeconfig)
+	if err != nil {
+		return nil, nil, err
+	}
+	log.SetLogger(logr.FromSlogHandler(l.Handler()))
+	return l, config, nil
+}
+
+func kubeconfigSetting(into *string) cli.Setting {
+	return cli.Setting{Flag: "kubeconfig", Arg: "FILE", Into: into, Help: "file that says how to reach the cluster, if this does not run in it"}
+}
 
 // connect finds the API server: by kubeconfig, else as pods do.
 func connect(kubeconfig string) (*rest.Config, error) {

@@ -10,14 +10,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	apps "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"daypass.dev/deliver"
 	"daypass.dev/internal/cli"
@@ -116,19 +114,14 @@ func runNode(ctx context.Context, f *nodeFlags, stderr io.Writer) error {
 }
 
 func newNodeProgram(f *nodeFlags, stderr io.Writer) (*nodeProgram, error) {
-	l, err := logger(f.format, stderr)
-	if err != nil {
-		return nil, err
-	}
 	cluster, err := f.read()
 	if err != nil {
 		return nil, err
 	}
-	config, err := connect(f.kubeconfig)
+	l, config, err := f.begin(stderr)
 	if err != nil {
 		return nil, err
 	}
-	log.SetLogger(logr.FromSlogHandler(l.Handler()))
 	dir, err := newNodeDirectory(config, f.node)
 	if err != nil {
 		return nil, err

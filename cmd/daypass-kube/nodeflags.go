@@ -17,7 +17,8 @@ import (
 )
 
 type nodeFlags struct {
-	kubeconfig, health, socket, format string
+	program
+	socket                             string
 	node, nodeIPs, daemonSet           string
 	podAddress, keepDir                string
 	rate                               int
@@ -29,7 +30,7 @@ type nodeFlags struct {
 }
 
 func newNodeFlags() *nodeFlags {
-	return &nodeFlags{health: ":9912", format: "text", podAddress: "enforce", rate: 10, own: config.Defaults(), secrets: secretsFlags{poll: 2 * time.Minute}}
+	return &nodeFlags{program: newProgram(), podAddress: "enforce", rate: 10, own: config.Defaults(), secrets: secretsFlags{poll: 2 * time.Minute}}
 }
 
 func (f *nodeFlags) table() []cli.Setting {
@@ -53,7 +54,7 @@ func (f *nodeFlags) table() []cli.Setting {
 	all = append(all, cli.Setting{Flag: "node-role-arn", Arg: "ARN", Into: &f.own.RoleARN, Help: "the node's own role for method eks, if a certificate or token gives it"})
 	all = append(all, f.own.ProofTable()...)
 	all = append(all, f.secrets.table()...)
-	return append(all,
+	all = append(all,
 		cli.Setting{Flag: "use-fips-endpoint", Into: &f.own.FIPS, Also: []string{"AWS_USE_FIPS_ENDPOINT"}, Help: "call AWS where its cryptography is validated by FIPS 140"},
 		cli.Setting{Flag: "use-dualstack-endpoint", Into: &f.own.DualStack, Also: []string{"AWS_USE_DUALSTACK_ENDPOINT"}, Help: "call AWS where it has IPv6, too"},
 		cli.Setting{Into: &f.stsEndpoint, Also: []string{"AWS_ENDPOINT_URL_STS"}, Help: "where to call STS"},
@@ -61,11 +62,9 @@ func (f *nodeFlags) table() []cli.Setting {
 		cli.Setting{Into: &f.eks, Also: []string{"AWS_ENDPOINT_URL_EKS_AUTH"}, Help: "where to call EKS Auth"},
 		cli.Setting{Into: &f.anyEndpoint, Also: []string{"AWS_ENDPOINT_URL"}, Help: "where to call all of them, if nothing else says so"},
 		cli.Setting{Flag: "ca-bundle", Arg: "FILE", Into: &f.own.CABundle, Also: []string{"AWS_CA_BUNDLE"}, Help: "PEM file with the only roots to trust for AWS"},
-		cli.Setting{Flag: "health-listen", Arg: "HOST:PORT", Into: &f.health, Help: "answer /healthz, /readyz and /metrics there"},
 		cli.Setting{Flag: "health-socket", Arg: "FILE", Into: &f.socket, Help: "answer there, too, for node ready"},
-		cli.Setting{Flag: "kubeconfig", Arg: "FILE", Into: &f.kubeconfig, Help: kubeconfigHelp},
-		cli.Setting{Flag: "log-format", Arg: "text|json", Into: &f.format, Help: "format of the log, in which is a line for every answer with credentials"},
 	)
+	return append(all, f.program.table()...)
 }
 
 // read checks the flags. Errors are of wrong usage.

@@ -4,14 +4,13 @@ import (
 	"context"
 	"crypto/x509"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"daypass.dev/config"
 	"daypass.dev/internal/cli"
@@ -20,16 +19,16 @@ import (
 )
 
 type signerFlags struct {
-	kubeconfig, listen, format string
-	cluster, trustDomain       string
-	root, agent                string
-	certificate, key, private  string // of a root outside of the cluster
-	life, refresh              time.Duration
-	aws                        config.Settings
+	program
+	cluster, trustDomain      string
+	root, agent               string
+	certificate, key, private string // of a root outside of the cluster
+	life, refresh             time.Duration
+	aws                       config.Settings
 }
 
 func signer() *cobra.Command {
-	f := &signerFlags{listen: ":9912", format: "text", root: "daypass/daypass-signer-root", life: 24 * time.Hour, aws: config.Defaults()}
+	f := &signerFlags{program: newProgram(), root: "daypass/daypass-signer-root", life: 24 * time.Hour, aws: config.Defaults()}
 	c := &cobra.Command{
 		Use:   "signer",
 		Short: "give pods and agents certificates for IAM Roles Anywhere",
@@ -52,7 +51,7 @@ otherwise.`,
   daypass-kube signer --cluster-name prod --trust-domain prod.example.org --root-private-ca arn:aws:acm-pca:…`,
 		Args: cobra.NoArgs,
 	}
-	cli.Bind(c, append([]cli.Setting{
+	cli.Bind(c, slices.Concat([]cli.Setting{
 		{Flag: "cluster-name", Arg: "NAME", Into: &f.cluster, Help: "what certificates call this cluster (O)"},
 		{Flag: "trust-domain", Arg: "DOMAIN", Into: &f.trustDomain, Help: "of the SPIFFE IDs in certificates"},
 		{Flag: "root-secret", Arg: "NAMESPACE/NAME", Into: &f.root, Help: "Secret with the root; it must exist"},
@@ -62,27 +61,19 @@ otherwise.`,
 		{Flag: "agent-service-account", Arg: "NAMESPACE/NAME", Into: &f.agent, Help: "the node agents' ServiceAccount; not given, no agent gets certificates"},
 		{Flag: "certificate-life", Arg: "TIME", Into: &f.life, Help: "the most that a certificate lives, 1h to 72h"},
 		{Flag: "refresh-after", Arg: "TIME", Into: &f.refresh, Help: "when kubelets ask again, 10m or more; 0 is at 40 to 50 % of the certificate's life"},
-		{Flag: "health-listen", Arg: "HOST:PORT", Into: &f.listen, Help: "answer /healthz, /readyz and /metrics there"},
-		{Flag: "kubeconfig", Arg: "FILE", Into: &f.kubeconfig, Help: kubeconfigHelp},
-		{Flag: "log-format", Arg: "text|json", Into: &f.format, Help: "format of the log"},
-	}, f.aws.Table()...)...)
+	}, f.program.table(), f.aws.Table())...)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		l, err := logger(f.format, c.ErrOrStderr())
-		if err != nil {
-			return err
-		}
 		s, err := f.read()
 		if err != nil {
 			return err
 		}
-		to, err := connect(f.kubeconfig)
+		l, to, err := f.begin(c.ErrOrStderr())
 		if err != nil {
 			return err
 		}
 		if s.Outside, s.Trust, err = f.outside(c.Context(), l); err != nil {
 			return err
 		}
-		log.SetLogger(logr.FromSlogHandler(l.Handler()))
 		s.Log = l
 		return s.Run(c.Context(), to)
 	}
@@ -112,7 +103,7 @@ func (f *signerFlags) outside(ctx context.Context, l *slog.Logger) (signing.Root
 func (f *signerFlags) read() (*signing.Signer, error) {
 	s := &signing.Signer{
 		Cluster:  identity.Cluster{Name: f.cluster, TrustDomain: f.trustDomain},
-		LeafLife: f.life, RefreshAfter: f.refresh, Listen: f.listen,
+		LeafLife: f.life, RefreshAfter: f.refresh, Listen: f.health,
 	}
 	switch {
 	case f.cluster == "":

@@ -8,11 +8,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
-	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"daypass.dev/deliver"
 	"daypass.dev/internal/cli"
@@ -20,12 +19,13 @@ import (
 )
 
 type webhookFlags struct {
-	kubeconfig, listen, health, authority, format string
-	settings                                      settings
+	program
+	listen, authority string
+	settings          settings
 }
 
 func webhook() *cobra.Command {
-	f := &webhookFlags{listen: ":10250", health: ":9912", authority: "/var/run/daypass/authority.pem", format: "text"}
+	f := &webhookFlags{program: newProgram(), listen: ":10250", authority: "/var/run/daypass/authority.pem"}
 	c := &cobra.Command{
 		Use:   "webhook",
 		Short: "give new pods what they need to use their identity",
@@ -41,32 +41,24 @@ podidentityassociations, and create of events.`,
   daypass-kube webhook install --namespace daypass`,
 		Args: cobra.NoArgs,
 	}
-	cli.Bind(c, append([]cli.Setting{
+	cli.Bind(c, slices.Concat([]cli.Setting{
 		{Flag: "listen", Arg: "HOST:PORT", Into: &f.listen, Help: "where the API server calls; private GKE clusters allow 10250"},
-		{Flag: "health-listen", Arg: "HOST:PORT", Into: &f.health, Help: "answer /healthz, /readyz and /metrics there"},
 		{Flag: "authority", Arg: "FILE", Into: &f.authority, Help: "PEM file with the authority's certificate and key"},
-		{Flag: "kubeconfig", Arg: "FILE", Into: &f.kubeconfig, Help: kubeconfigHelp},
-		{Flag: "log-format", Arg: "text|json", Into: &f.format, Help: "format of the log"},
-	}, f.settings.table()...)...)
+	}, f.program.table(), f.settings.table())...)
 	c.RunE = func(c *cobra.Command, _ []string) error { return runWebhook(c.Context(), f, c.ErrOrStderr()) }
 	c.AddCommand(install(), uninstall())
 	return c
 }
 
 func runWebhook(ctx context.Context, f *webhookFlags, stderr io.Writer) error {
-	l, err := logger(f.format, stderr)
-	if err != nil {
-		return err
-	}
 	s, err := f.settings.read()
 	if err != nil {
 		return err
 	}
-	config, err := connect(f.kubeconfig)
+	l, config, err := f.begin(stderr)
 	if err != nil {
 		return err
 	}
-	log.SetLogger(logr.FromSlogHandler(l.Handler()))
 	dir, err := newDirectory(config)
 	if err != nil {
 		return err
