@@ -30,9 +30,7 @@ import (
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"github.com/aws/smithy-go"
 
-	"daypass.dev/policy"
 	"daypass.dev/sandbox/sandboxtest"
-	"daypass.dev/sandbox/world"
 )
 
 const (
@@ -155,27 +153,15 @@ func authority(t *testing.T) (ca string, list []byte) {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), list
 }
 
-// as is a configuration of a user called name with one policy.
-func as(t *testing.T, s *sandboxtest.Sandbox, name, statements string) aws.Config {
-	t.Helper()
-	doc, err := policy.Parse(policy.Identity, `{"Version":"2012-10-17","Statement":[`+statements+`]}`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.World.Lock()
-	defer s.World.Unlock()
-	u := s.World.Account(s.World.Home).AddUser(name, "/")
-	key := world.AccessKey{ID: world.NewAccessKeyID("AKIA", s.World.Home), Secret: world.NewSecret()}
-	u.Keys, u.Inline["own"] = append(u.Keys, key), doc
-	return s.ConfigFor(key.ID, key.Secret, "")
-}
-
 // TestMadeWithTags makes one of each thing that can be made with tags, as users
 // who lack one right: without tags nobody asks for the action that tags, with
 // tags it is needed, by its own name and with the tags in the conditions.
 func TestMadeWithTags(t *testing.T) {
 	s := sandboxtest.Start(t, "")
 	const pass = `{"Effect":"Allow","Action":"iam:PassRole","Resource":"*"}`
+	as := func(name, statements string) aws.Config {
+		return s.User(t, s.World.Home, name, `{"Version":"2012-10-17","Statement":[`+statements+`]}`)
+	}
 	for _, m := range makers(t, s) {
 		t.Run(m.operation, func(t *testing.T) {
 			create := `{"Effect":"Allow","Action":"` + m.create + `","Resource":"*"}`
@@ -183,14 +169,14 @@ func TestMadeWithTags(t *testing.T) {
 				return `{"Effect":"Allow","Action":"` + m.tag + `","Resource":"*","Condition":{"StringEquals":{"aws:RequestTag/team":"` + team + `"},"ForAllValues:StringEquals":{"aws:TagKeys":"team"}}}`
 			}
 			id := strings.ToLower(m.operation)
-			untagging := as(t, s, "untagging-"+m.operation, create+","+pass)
+			untagging := as("untagging-"+m.operation, create+","+pass)
 			if err := m.call(untagging, id+"-1", false); err != nil {
 				t.Errorf("without tags: %v", err)
 			}
 			for what, c := range map[string]aws.Config{
 				"without the right to tag":        untagging,
-				"with the right to other tags":    as(t, s, "other-"+m.operation, create+","+tag("bank")+","+pass),
-				"with the right to tag forbidden": as(t, s, "forbidden-"+m.operation, create+","+tag("shop")+","+pass+`,{"Effect":"Deny","Action":"`+m.tag+`","Resource":"*"}`),
+				"with the right to other tags":    as("other-"+m.operation, create+","+tag("bank")+","+pass),
+				"with the right to tag forbidden": as("forbidden-"+m.operation, create+","+tag("shop")+","+pass+`,{"Effect":"Deny","Action":"`+m.tag+`","Resource":"*"}`),
 			} {
 				err := m.call(c, id+"-2", true)
 				var e smithy.APIError
@@ -202,10 +188,10 @@ func TestMadeWithTags(t *testing.T) {
 					t.Errorf("%s: recorded %+v", what, d)
 				}
 			}
-			if err := m.call(as(t, s, "tagging-"+m.operation, create+","+tag("shop")+","+pass), id+"-2", true); err != nil {
+			if err := m.call(as("tagging-"+m.operation, create+","+tag("shop")+","+pass), id+"-2", true); err != nil {
 				t.Errorf("with both rights: %v", err)
 			}
-			if err := m.call(as(t, s, "only-"+m.operation, tag("shop")+","+pass), id+"-3", true); err == nil {
+			if err := m.call(as("only-"+m.operation, tag("shop")+","+pass), id+"-3", true); err == nil {
 				t.Error("with the right to tag alone it was made")
 			}
 		})

@@ -3,7 +3,6 @@ package setup
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -154,19 +153,7 @@ func impatient() aws.Retryer {
 // as is a configuration of a user with one policy.
 func (a *account) as(t *testing.T, text string) aws.Config {
 	t.Helper()
-	doc, err := policy.Parse(policy.Identity, text)
-	if err != nil {
-		t.Fatalf("%v\n%s", err, text)
-	}
-	name, id := fmt.Sprintf("operator%d", time.Now().UnixNano()), fmt.Sprintf("AKIA%016d", time.Now().UnixNano()%1e16)
-	a.World.Lock()
-	own := a.World.Account("111122223333")
-	own.Users[name] = &world.User{
-		Name: name, Path: "/", ARN: "arn:" + own.Partition + ":iam::111122223333:user/" + name, ID: "AIDA" + id[4:],
-		Inline: map[string]*policy.Document{"setup": doc}, Keys: []world.AccessKey{{ID: id, Secret: "secret"}},
-	}
-	a.World.Unlock()
-	c := a.ConfigFor(id, "secret", "")
+	c := a.User(t, "111122223333", world.NewID("operator"), text)
 	c.Retryer = impatient
 	return c
 }

@@ -5,6 +5,7 @@ package setup
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
@@ -66,24 +67,18 @@ func newDeadly(t *testing.T) *deadly {
 // operator is a user who may do what the policy says, and no more.
 func (d *deadly) operator(t *testing.T, text string) []string {
 	t.Helper()
-	doc, err := policy.Parse(policy.Identity, text)
+	key, err := d.User(t, "111122223333", world.NewID("operator"), text).Credentials.Retrieve(t.Context())
 	if err != nil {
-		t.Fatalf("%v\n%s", err, text)
+		t.Fatal(err)
 	}
-	key := world.AccessKey{ID: "AKIAOPERATOR00000001", Secret: "secret"}
-	d.World.Lock()
-	defer d.World.Unlock()
-	d.World.Account("111122223333").Users["operator"] = &world.User{
-		Name: "operator", Path: "/", ARN: "arn:aws:iam::111122223333:user/operator", ID: "AIDAOPERATOR",
-		Inline: map[string]*policy.Document{"setup": doc}, Keys: []world.AccessKey{key},
-	}
-	return append(d.Env(), "AWS_ACCESS_KEY_ID="+key.ID, "AWS_SECRET_ACCESS_KEY="+key.Secret)
+	return append(d.Env(), "AWS_ACCESS_KEY_ID="+key.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+key.SecretAccessKey)
 }
 
 // Apply is killed (SIGKILL) at every call to AWS in turn, before and after AWS
 // has carried it out, and run again, each time as somebody who may do exactly
 // what plan --permissions has printed: nothing is left to do, and everything is
-// there once. Then the same for destroy: nothing is left.
+// there once. Then the same for destroy and destroy --permissions: nothing is
+// left.
 func TestKilledAtEveryCall(t *testing.T) {
 	program := stage.Binary(t, "daypassctl")
 	for _, name := range []string{"web-identity and a bundle", "eks and a bundle"} {
@@ -106,8 +101,8 @@ func kill(t *testing.T, program, name string, after bool) {
 			defer cancel()
 			cmd := exec.CommandContext(ctx, program, append([]string{"setup"}, append(args, file.path)...)...)
 			cmd.Env = append(env, "HOME="+filepath.Dir(file.path))
-			said := &bytes.Buffer{}
-			cmd.Stdout, cmd.Stderr = said, said
+			out, said := &bytes.Buffer{}, &bytes.Buffer{}
+			cmd.Stdout, cmd.Stderr = out, said
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
@@ -115,20 +110,25 @@ func kill(t *testing.T, program, name string, after bool) {
 			go func() { ended <- cmd.Wait() }()
 			select {
 			case err := <-ended:
-				return said.String(), err
+				if err != nil {
+					err = fmt.Errorf("%w\n%s", err, said)
+				}
+				return out.String(), err
 			case <-d.reached:
 				cancel() // SIGKILL
-				return said.String(), <-ended
+				return out.String(), <-ended
 			case <-time.After(5 * time.Minute):
 				t.Fatalf("call %d: it does not end\n%s", n, said)
 				return "", nil
 			}
 		}
-		permissions, err := run(d.Env(), "plan", "--permissions")
-		if err != nil {
-			t.Fatalf("%v\n%s", err, permissions)
+		operator := func(what string) []string {
+			permissions, err := run(d.Env(), what, "--permissions")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return d.operator(t, permissions)
 		}
-		operator := d.operator(t, permissions)
 		again := func(what string, env []string, args ...string) (killed bool) {
 			t.Helper()
 			d.calls.Store(0)
@@ -136,20 +136,21 @@ func kill(t *testing.T, program, name string, after bool) {
 			_, err := run(env, args...)
 			killed = err != nil
 			d.at.Store(0)
-			if out, err := run(env, args...); err != nil {
-				t.Fatalf("%s, killed at call %d, and run again: %v\n%s", what, n, err, out)
+			if _, err := run(env, args...); err != nil {
+				t.Fatalf("%s, killed at call %d, and run again: %v", what, n, err)
 			}
 			return killed
 		}
-		killed := again("apply", operator, "apply")
-		if out, err := run(operator, "drift"); err != nil || !strings.Contains(out, "nothing to do") {
+		applying := operator("plan")
+		killed := again("apply", applying, "apply")
+		if out, err := run(applying, "drift"); err != nil || !strings.Contains(out, "nothing to do") {
 			t.Errorf("apply, killed at call %d, leaves %v\n%s", n, err, out)
 		}
 		own := d.World.Account("111122223333")
 		if len(own.Anchors) > 1 || len(own.Profiles) > 1 || len(own.Roles) != len(file.RoleNames()) || len(own.OIDCProviders)+len(own.Clusters["prod"].Associations) == 0 {
 			t.Errorf("call %d: %d trust anchors, %d profiles, %d roles", n, len(own.Anchors), len(own.Profiles), len(own.Roles))
 		}
-		if again("destroy", d.Env(), "destroy") {
+		if again("destroy", operator("destroy"), "destroy") {
 			destroyed++
 		}
 		if left := len(own.Anchors) + len(own.Profiles) + len(own.Roles) + len(own.OIDCProviders) + len(own.Clusters["prod"].Associations); left > 0 {

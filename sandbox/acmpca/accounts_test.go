@@ -10,9 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/acmpca"
 	"github.com/aws/aws-sdk-go-v2/service/acmpca/types"
 	"github.com/aws/smithy-go"
-
-	"daypass.dev/policy"
-	"daypass.dev/sandbox/world"
 )
 
 const other = "444455556666"
@@ -27,17 +24,10 @@ const share = `{"Version":"2012-10-17","Statement":[
 // of is a client of a user of the other account with this policy, or with none.
 func (s *stage) of(name, statement string) *acmpca.Client {
 	s.t.Helper()
-	s.World.Lock()
-	defer s.World.Unlock()
-	u := s.World.AddAccount(other).AddUser(name, "/")
-	key := world.AccessKey{ID: world.NewAccessKeyID("AKIA", other), Secret: world.NewSecret()}
-	u.Keys = append(u.Keys, key)
 	if statement != "" {
-		doc, err := policy.Parse(policy.Identity, `{"Version":"2012-10-17","Statement":[`+statement+`]}`)
-		s.must(err)
-		u.Inline["own"] = doc
+		statement = `{"Version":"2012-10-17","Statement":[` + statement + `]}`
 	}
-	return acmpca.NewFromConfig(s.ConfigFor(key.ID, key.Secret, ""))
+	return acmpca.NewFromConfig(s.User(s.t, other, name, statement))
 }
 
 // TestAcrossAccounts: another account's user needs the CA's resource policy and

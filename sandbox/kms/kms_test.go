@@ -54,24 +54,11 @@ func once(cfg aws.Config) aws.Config {
 // user is one of the home account with statements, as JSON.
 func (s *stage) user(name string, statements ...string) *kms.Client {
 	s.t.Helper()
-	s.World.Lock()
-	defer s.World.Unlock()
-	u := s.World.Accounts[home].AddUser(name, "/")
-	key := world.AccessKey{ID: world.NewAccessKeyID("AKIA", home), Secret: world.NewSecret()}
-	u.Keys = append(u.Keys, key)
+	text := ""
 	if len(statements) > 0 {
-		u.Inline["own"] = s.document(policy.Identity, statements...)
+		text = `{"Version":"2012-10-17","Statement":[` + strings.Join(statements, ",") + `]}`
 	}
-	return kms.NewFromConfig(once(s.ConfigFor(key.ID, key.Secret, "")))
-}
-
-func (s *stage) document(kind policy.Kind, statements ...string) *policy.Document {
-	s.t.Helper()
-	doc, err := policy.Parse(kind, `{"Version":"2012-10-17","Statement":[`+strings.Join(statements, ",")+`]}`)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return doc
+	return kms.NewFromConfig(once(s.User(s.t, home, name, text)))
 }
 
 func (s *stage) keyPolicy(statements ...string) {
@@ -200,8 +187,12 @@ func TestKeyPolicyDecides(t *testing.T) {
 func TestGrants(t *testing.T) {
 	s := newStage(t)
 	ctx := t.Context()
+	trust, err := policy.Parse(policy.Trust, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:user/sandbox-administrator"},"Action":"sts:AssumeRole"}]}`)
+	if err != nil {
+		t.Fatal(err)
+	}
 	s.World.Lock()
-	s.World.Accounts[home].AddRole("worker", "/", s.document(policy.Trust, `{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:user/sandbox-administrator"},"Action":"sts:AssumeRole"}`))
+	s.World.Accounts[home].AddRole("worker", "/", trust)
 	s.World.Unlock()
 	session, err := sts.NewFromConfig(s.Config()).AssumeRole(ctx, &sts.AssumeRoleInput{
 		RoleArn: aws.String("arn:aws:iam::111122223333:role/worker"), RoleSessionName: aws.String("one"),

@@ -14,7 +14,6 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 
-	"daypass.dev/policy"
 	"daypass.dev/sandbox/sandboxtest"
 	"daypass.dev/sandbox/world"
 )
@@ -38,15 +37,7 @@ func newDesk(t *testing.T) *desk {
 // as is the client of a user with one policy.
 func (d *desk) as(text string) *rolesanywhere.Client {
 	d.t.Helper()
-	id := world.NewID("AIDA")
-	key := world.AccessKey{ID: world.NewAccessKeyID("AKIA", account), Secret: world.NewSecret()}
-	d.world.Lock()
-	d.world.Account(account).Users[id] = &world.User{
-		Name: id, ARN: "arn:aws:iam::" + account + ":user/" + id, ID: id, Keys: []world.AccessKey{key},
-		Inline: map[string]*policy.Document{"p": document(d.t, policy.Identity, text)},
-	}
-	d.world.Unlock()
-	return rolesanywhere.NewFromConfig(d.sandbox.ConfigFor(key.ID, key.Secret, ""))
+	return rolesanywhere.NewFromConfig(d.sandbox.User(d.t, account, world.NewID("user"), text))
 }
 
 func bundle(text string) *types.Source {

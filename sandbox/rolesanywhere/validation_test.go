@@ -15,9 +15,6 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/rolesanywhere"
 	"github.com/aws/aws-sdk-go-v2/service/rolesanywhere/types"
-
-	"daypass.dev/policy"
-	"daypass.dev/sandbox/world"
 )
 
 // TestAnchorsRules creates anchors that CreateSession could never use.
@@ -190,13 +187,7 @@ func TestPassRoleIsAskedForEachRole(t *testing.T) {
 func TestAccountsAndRegionsAreApart(t *testing.T) {
 	d := newDesk(t)
 	everything := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`
-	other := d.world.AddAccount("999999999999")
-	key := world.AccessKey{ID: world.NewAccessKeyID("AKIA", other.ID), Secret: world.NewSecret()}
-	other.Users["u"] = &world.User{
-		Name: "u", ARN: "arn:aws:iam::999999999999:user/u", ID: "AIDAOTHER", Keys: []world.AccessKey{key},
-		Inline: map[string]*policy.Document{"p": document(t, policy.Identity, everything)},
-	}
-	stranger := rolesanywhere.NewFromConfig(d.sandbox.ConfigFor(key.ID, key.Secret, ""))
+	stranger := rolesanywhere.NewFromConfig(d.sandbox.User(t, "999999999999", "u", everything))
 	abroad := rolesanywhere.NewFromConfig(d.sandbox.Config(), func(o *rolesanywhere.Options) { o.Region = "eu-west-1" })
 	for name, c := range map[string]*rolesanywhere.Client{"another account": stranger, "another region": abroad} {
 		if _, err := c.GetTrustAnchor(t.Context(), &rolesanywhere.GetTrustAnchorInput{TrustAnchorId: &d.anchor.ID}); code(err) != "ResourceNotFoundException" {

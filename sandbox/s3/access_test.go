@@ -23,20 +23,11 @@ const (
 // statements; with none, it has no policy.
 func user(t *testing.T, s *sandboxtest.Sandbox, account, name string, statements ...string) *awss3.Client {
 	t.Helper()
-	s.World.Lock()
-	defer s.World.Unlock()
-	a := s.World.AddAccount(account)
-	u := a.AddUser(name, "/")
+	text := ""
 	if len(statements) > 0 {
-		doc, err := policy.Parse(policy.Identity, document(statements...))
-		if err != nil {
-			t.Fatal(err)
-		}
-		u.Inline["p"] = doc
+		text = document(statements...)
 	}
-	k := world.AccessKey{ID: world.NewAccessKeyID("AKIA", account), Secret: world.NewSecret()}
-	u.Keys = []world.AccessKey{k}
-	return newClient(s.ConfigFor(k.ID, k.Secret, ""))
+	return newClient(s.User(t, account, name, text))
 }
 
 func document(statements ...string) string {

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
+	"daypass.dev/policy"
 	"daypass.dev/reason"
 	"daypass.dev/sandbox"
 	"daypass.dev/sandbox/world"
@@ -143,6 +144,26 @@ func (s *Sandbox) tls() *tls.Config {
 
 // Config is for clients of the AWS SDK that sign as the administrator.
 func (s *Sandbox) Config() aws.Config { return s.ConfigFor(s.Admin.ID, s.Admin.Secret, "") }
+
+// User makes a user of an account, which is made if need be, and is a
+// configuration for clients that sign as that user. The document is its only
+// policy, as JSON; empty, it may do nothing.
+func (s *Sandbox) User(t testing.TB, account, name, document string) aws.Config {
+	t.Helper()
+	key := world.AccessKey{ID: world.NewAccessKeyID("AKIA", account), Secret: world.NewSecret()}
+	s.World.Lock()
+	defer s.World.Unlock()
+	u := s.World.AddAccount(account).AddUser(name, "/")
+	u.Keys = []world.AccessKey{key}
+	if document != "" {
+		doc, err := policy.Parse(policy.Identity, document)
+		if err != nil {
+			t.Fatalf("%v in %s", err, document)
+		}
+		u.Inline["own"] = doc
+	}
+	return s.ConfigFor(key.ID, key.Secret, "")
+}
 
 // ConfigFor is for clients of the AWS SDK that sign with the given keys; an
 // empty session token is that of a long-term key.

@@ -10,7 +10,6 @@ import (
 	sm "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/smithy-go"
 
-	"daypass.dev/policy"
 	"daypass.dev/sandbox/sandboxtest"
 	"daypass.dev/sandbox/world"
 )
@@ -50,19 +49,11 @@ func once(cfg aws.Config) aws.Config {
 // user makes a user of the home account with statements, as JSON.
 func (s *stage) user(name string, statements ...string) aws.Config {
 	s.t.Helper()
-	s.World.Lock()
-	defer s.World.Unlock()
-	u := s.World.Accounts[home].AddUser(name, "/")
-	key := world.AccessKey{ID: world.NewAccessKeyID("AKIA", home), Secret: world.NewSecret()}
-	u.Keys = append(u.Keys, key)
+	text := ""
 	if len(statements) > 0 {
-		doc, err := policy.Parse(policy.Identity, `{"Version":"2012-10-17","Statement":[`+strings.Join(statements, ",")+`]}`)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		u.Inline["own"] = doc
+		text = `{"Version":"2012-10-17","Statement":[` + strings.Join(statements, ",") + `]}`
 	}
-	return s.ConfigFor(key.ID, key.Secret, "")
+	return s.User(s.t, home, name, text)
 }
 
 func (s *stage) create(c *sm.Client, in sm.CreateSecretInput) string {

@@ -12,7 +12,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"github.com/aws/smithy-go"
 
-	"daypass.dev/policy"
 	"daypass.dev/reason"
 	"daypass.dev/sandbox/sandboxtest"
 	"daypass.dev/sandbox/world"
@@ -34,19 +33,11 @@ func newStage(t *testing.T, statements ...string) *stage {
 	cfg := s.Config()
 	cfg.RetryMaxAttempts = 1
 	s.admin = ssm.NewFromConfig(cfg)
-	s.World.Lock()
-	u := s.World.Accounts[home].AddUser("ann", "/")
-	key := world.AccessKey{ID: world.NewAccessKeyID("AKIA", home), Secret: world.NewSecret()}
-	u.Keys = append(u.Keys, key)
+	text := ""
 	if len(statements) > 0 {
-		doc, err := policy.Parse(policy.Identity, `{"Version":"2012-10-17","Statement":[`+strings.Join(statements, ",")+`]}`)
-		if err != nil {
-			t.Fatal(err)
-		}
-		u.Inline["own"] = doc
+		text = `{"Version":"2012-10-17","Statement":[` + strings.Join(statements, ",") + `]}`
 	}
-	s.World.Unlock()
-	cfg = s.ConfigFor(key.ID, key.Secret, "")
+	cfg = s.User(t, home, "ann", text)
 	cfg.RetryMaxAttempts = 1
 	s.ann = ssm.NewFromConfig(cfg)
 	return s
