@@ -85,8 +85,8 @@ func hearsay() []heard {
 	}
 }
 
-// named is how daypass's own programs name a reason in what they say.
-var named = regexp.MustCompile(`[\[(]([a-z0-9]+(?:-[a-z0-9]+)+)[\])]`)
+// named is how daypass's own programs name a reason in what they say and log.
+var named = regexp.MustCompile(`[\[(]([a-z0-9]+(?:-[a-z0-9]+)+)[\])]|\breason"?[=:] ?"?([a-z0-9]+(?:-[a-z0-9]+)+)\b`)
 
 // Recognise lists the reasons that a text of AWS, an SDK, a kubelet or daypass
 // itself may stand for, by the slugs in it, else by the catalogue's messages and
@@ -95,8 +95,9 @@ var named = regexp.MustCompile(`[\[(]([a-z0-9]+(?:-[a-z0-9]+)+)[\])]`)
 func Recognise(text string) []string {
 	best, length := []string(nil), 0
 	for _, m := range named.FindAllStringSubmatch(text, -1) {
-		if _, ok := reason.Lookup(m[1]); ok && !slices.Contains(best, m[1]) {
-			best = append(best, m[1])
+		slug := m[1] + m[2]
+		if _, ok := reason.Lookup(slug); ok && !slices.Contains(best, slug) {
+			best = append(best, slug)
 		}
 	}
 	if best != nil {

@@ -132,7 +132,7 @@ func injected() map[string]podRow {
 			after: func(p *patient) {
 				p.annotate("amazonaws.com/role-arn="+p.role, "iam.gke.io/gcp-service-account="+p.google(true))
 			},
-			container: "securityContext: {runAsUser: 1000}", mendedContainer: "securityContext: {runAsUser: 1000}",
+			container: "securityContext: {runAsUser: 1000}", mendedContainer: "securityContext: {runAsUser: 1000}\n    env: [{name: HOME, value: /tmp}]",
 		},
 		"hosted": {slug: "sidecar-host-network", spec: "hostNetwork: true", after: (*patient).byCertificate},
 

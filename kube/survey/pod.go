@@ -276,12 +276,14 @@ func (p *patient) environment() {
 	}
 }
 
-// logs looks for what AWS or an SDK said, in the last lines of each container.
+// logs looks for what AWS or an SDK said, in the last lines of each container
+// and the last hour: what is older may be mended since.
 func (p *patient) logs(ctx context.Context) {
-	const lines = 200
-	n := int64(lines)
+	const lines, recent = 200, time.Hour
+	n, seconds := int64(lines), int64(recent/time.Second)
+	refused := "" // whom the sidecar turned away, which is a cause only where somebody lacks credentials
 	for _, c := range slices.Concat(p.pod.Spec.InitContainers, p.pod.Spec.Containers) {
-		in, err := p.core.CoreV1().Pods(p.pod.Namespace).GetLogs(p.pod.Name, &corev1.PodLogOptions{Container: c.Name, TailLines: &n}).Stream(ctx)
+		in, err := p.core.CoreV1().Pods(p.pod.Namespace).GetLogs(p.pod.Name, &corev1.PodLogOptions{Container: c.Name, TailLines: &n, SinceSeconds: &seconds}).Stream(ctx)
 		if err != nil {
 			if apierrors.IsForbidden(err) {
 				p.say(doctor.Unknown, "", "the log of container %s was not seen: %s", c.Name, short(err))
@@ -290,7 +292,11 @@ func (p *patient) logs(ctx context.Context) {
 		}
 		last := ""
 		for scan := bufio.NewScanner(in); scan.Scan(); {
-			if line := scan.Text(); doctor.Recognise(line) != nil {
+			switch line := scan.Text(); {
+			case doctor.Recognise(line) == nil:
+			case strings.Contains(line, "refused a caller"):
+				refused = fmt.Sprintf("container %s said: %.500s", c.Name, line)
+			default:
 				last = line
 			}
 		}
@@ -298,6 +304,9 @@ func (p *patient) logs(ctx context.Context) {
 		if last != "" && !p.better() {
 			p.evidence.Answer = &doctor.Answer{Text: fmt.Sprintf("container %s said: %.500s", c.Name, last)}
 		}
+	}
+	if refused != "" && p.evidence.Answer != nil && !p.better() {
+		p.evidence.Answer = &doctor.Answer{Text: refused}
 	}
 }
 
