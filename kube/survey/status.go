@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/duration"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -84,8 +83,8 @@ type reading struct {
 
 // Status reads a namespace, or all of them.
 func (c *Cluster) Status(ctx context.Context, namespace string) (*Status, error) {
-	s := &Status{Workloads: []Workload{}, Programs: []Program{}}
 	in := c.installation(ctx)
+	s := &Status{Workloads: []Workload{}, Programs: in.programs}
 	r := reading{settings: in.settings, known: in.known, injects: in.injects}
 	var pods corev1.PodList
 	var accounts corev1.ServiceAccountList
@@ -110,7 +109,9 @@ func (c *Cluster) Status(ctx context.Context, namespace string) (*Status, error)
 	case !in.known:
 		s.Unseen = append(s.Unseen, "the cluster's settings, which say by which method most pods ask: none of daypass's programs is here")
 	}
-	unseen("daypass's programs", c.programs(ctx, s))
+	if in.missed != "" {
+		s.Unseen = append(s.Unseen, "daypass's programs: "+in.missed)
+	}
 	var err error
 	r.certificates, err = c.certificates(ctx, namespace)
 	unseen("PodCertificateRequests", err)
@@ -149,6 +150,12 @@ const denied = 15 * time.Minute
 // workloads are the rows, without what the agents know.
 func (r *reading) workloads(now time.Time) []Workload {
 	all := []Workload{}
+	lastOK := map[string]*time.Time{}
+	for i := range r.associations {
+		if at := r.associations[i].Status.LastOK; at != nil {
+			lastOK[r.associations[i].Name] = &at.Time
+		}
+	}
 	accounts := map[string]*corev1.ServiceAccount{}
 	for i, a := range r.accounts {
 		accounts[a.Namespace+"/"+a.Name] = &r.accounts[i]
@@ -175,11 +182,7 @@ func (r *reading) workloads(now time.Time) []Workload {
 		if why, ok := r.refusals["Pod/"+pod.Namespace+"/"+pod.Name]; ok {
 			w.LastRefusal = &why
 		}
-		for _, a := range r.associations {
-			if a.Name == w.Association && a.Status.LastOK != nil {
-				w.LastOK = &a.Status.LastOK.Time
-			}
-		}
+		w.LastOK = lastOK[w.Association]
 		all = append(all, w)
 	}
 	slices.SortFunc(all, func(a, b Workload) int {
@@ -240,27 +243,4 @@ func isReady(pod *corev1.Pod) bool {
 	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
 		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
 	})
-}
-
-func (c *Cluster) programs(ctx context.Context, s *Status) error {
-	ours := component("")
-	var deployments appsv1.DeploymentList
-	var daemons appsv1.DaemonSetList
-	if err := c.objects.List(ctx, &deployments, ours); err != nil {
-		return err
-	}
-	for _, d := range deployments.Items {
-		want := int32(1)
-		if d.Spec.Replicas != nil {
-			want = *d.Spec.Replicas
-		}
-		s.Programs = append(s.Programs, Program{d.Name, d.Status.ReadyReplicas, want})
-	}
-	if err := c.objects.List(ctx, &daemons, ours); err != nil {
-		return err
-	}
-	for _, d := range daemons.Items {
-		s.Programs = append(s.Programs, Program{d.Name, d.Status.NumberReady, d.Status.DesiredNumberScheduled})
-	}
-	return nil
 }

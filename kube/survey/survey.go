@@ -70,22 +70,29 @@ type installation struct {
 	known    bool               // settings are those of a program that was found
 	injects  bool               // pods are given what they need, not by hand
 	webhook  *appsv1.Deployment // nil: not found
-	unseen   string             // why it could not be looked for
+	unseen   string             // why the settings could not be looked for
+	programs []Program
+	missed   string // why programs may be lacking
 }
 
 // installation reads the webhook's settings from its Deployment; where there is
 // none, those of the detector or of the agents.
 func (c *Cluster) installation(ctx context.Context) installation {
-	var in installation
+	in := installation{programs: []Program{}}
 	var deployments appsv1.DeploymentList
-	var agents appsv1.DaemonSetList
+	var daemons appsv1.DaemonSetList
 	if err := c.objects.List(ctx, &deployments, component("")); err != nil {
-		in.unseen = short(err)
+		in.unseen, in.missed = short(err), short(err)
 		return in
 	}
 	of := map[string]*appsv1.Deployment{}
-	for i := range deployments.Items {
-		of[deployments.Items[i].Labels[componentLabel]] = &deployments.Items[i]
+	for i, d := range deployments.Items {
+		of[d.Labels[componentLabel]] = &deployments.Items[i]
+		want := int32(1)
+		if d.Spec.Replicas != nil {
+			want = *d.Spec.Replicas
+		}
+		in.programs = append(in.programs, Program{d.Name, d.Status.ReadyReplicas, want})
 	}
 	in.webhook = of["webhook"]
 	for _, d := range []*appsv1.Deployment{of["detector"], of["webhook"]} {
@@ -93,14 +100,19 @@ func (c *Cluster) installation(ctx context.Context) installation {
 			in.settings, in.known, in.injects = settingsOf(d.Spec.Template), true, true
 		}
 	}
-	if in.known {
+	if err := c.objects.List(ctx, &daemons, component("")); err != nil {
+		in.missed = short(err)
+		if !in.known {
+			in.unseen = in.missed
+		}
 		return in
 	}
-	if err := c.objects.List(ctx, &agents, component("node")); err != nil {
-		in.unseen = short(err)
-	} else if len(agents.Items) > 0 {
-		in.settings, in.known = settingsOf(agents.Items[0].Spec.Template), true
-		in.settings.Agent = true
+	for _, d := range daemons.Items {
+		in.programs = append(in.programs, Program{d.Name, d.Status.NumberReady, d.Status.DesiredNumberScheduled})
+		if !in.known && d.Labels[componentLabel] == "node" {
+			in.settings, in.known = settingsOf(d.Spec.Template), true
+			in.settings.Agent = true
+		}
 	}
 	return in
 }
