@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"daypass.dev/sandbox/wire"
 	"daypass.dev/sandbox/world"
 )
 
@@ -29,10 +30,10 @@ type aliasIn struct {
 
 func (in aliasIn) check() error {
 	if strings.HasPrefix(in.AliasName, "alias/aws/") {
-		return refuse("kms-alias-name", "NotAuthorizedException", "The alias "+in.AliasName+" is reserved for AWS.", "names after alias/aws/ are AWS's own")
+		return wire.Refuse("kms-alias-name", "NotAuthorizedException", "The alias "+in.AliasName+" is reserved for AWS.", "names after alias/aws/ are AWS's own")
 	}
 	if !aliasName.MatchString(in.AliasName) {
-		return refuse("kms-alias-name", "InvalidAliasNameException", "Alias must start with the prefix \"alias/\" and hold letters, digits, /, _ and - only.", in.AliasName)
+		return wire.Refuse("kms-alias-name", "InvalidAliasNameException", "Alias must start with the prefix \"alias/\" and hold letters, digits, /, _ and - only.", in.AliasName)
 	}
 	return nil
 }
@@ -57,7 +58,7 @@ func createAlias(c *world.Call, in aliasIn) (any, error) {
 		return nil, err
 	}
 	if _, taken := c.World.Key(k.Account, k.Region, in.AliasName); taken {
-		return nil, refuse("kms-alias-exists", "AlreadyExistsException",
+		return nil, wire.Refuse("kms-alias-exists", "AlreadyExistsException",
 			"An alias with the name "+aliasARN(k.Account, k.Region, in.AliasName)+" already exists", "the alias stands for a key already")
 	}
 	return nil, change(c, k, func(k *world.Key) { k.Aliases = append(slices.Clone(k.Aliases), in.AliasName) })

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 
+	"daypass.dev/sandbox/wire"
 	"daypass.dev/sandbox/world"
 )
 
@@ -60,7 +61,7 @@ func openWith(k world.Key, sealed []byte, encryption map[string]string) ([]byte,
 
 func gcmOf(k world.Key) (cipher.AEAD, error) {
 	if k.Usage != "ENCRYPT_DECRYPT" {
-		return nil, refuse("kms-key-usage", "InvalidKeyUsageException", k.ARN+" key usage is "+k.Usage+" which is not valid for this operation.", "the key signs")
+		return nil, wire.Refuse("kms-key-usage", "InvalidKeyUsageException", k.ARN+" key usage is "+k.Usage+" which is not valid for this operation.", "the key signs")
 	}
 	block, err := aes.NewCipher(k.Material)
 	if err != nil {
@@ -79,7 +80,7 @@ func additional(encryption map[string]string) []byte {
 }
 
 func invalidCiphertext(detail string) *world.Refusal {
-	return refuse("kms-ciphertext", "InvalidCiphertextException", "", detail)
+	return wire.Refuse("kms-ciphertext", "InvalidCiphertextException", "", detail)
 }
 
 // usable finds an enabled key that the caller may use.
@@ -94,7 +95,7 @@ func usable(c *world.Call, id, operation string, encryption map[string]string) (
 func onlySymmetric(algorithms ...string) error {
 	for _, a := range algorithms {
 		if a != "" && a != symmetric {
-			return refuse("kms-key-usage", "InvalidKeyUsageException", "Algorithm "+a+" is incompatible with key spec SYMMETRIC_DEFAULT.", "symmetric keys have one algorithm")
+			return wire.Refuse("kms-key-usage", "InvalidKeyUsageException", "Algorithm "+a+" is incompatible with key spec SYMMETRIC_DEFAULT.", "symmetric keys have one algorithm")
 		}
 	}
 	return nil
@@ -150,13 +151,13 @@ func decipher(c *world.Call, operation, id string, blob []byte, encryption map[s
 	}
 	k, ok := c.World.Key(c.Caller.Account, c.Region, arn)
 	if !ok {
-		return k, nil, refuse("kms-ciphertext-key", "AccessDeniedException",
+		return k, nil, wire.Refuse("kms-ciphertext-key", "AccessDeniedException",
 			"The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access.",
 			"the ciphertext is of "+arn)
 	}
 	if id != "" {
 		if named, ok := c.World.Key(c.Caller.Account, c.Region, id); !ok || named.ARN != k.ARN {
-			return k, nil, refuse("kms-ciphertext-key", "IncorrectKeyException",
+			return k, nil, wire.Refuse("kms-ciphertext-key", "IncorrectKeyException",
 				"The key ID in the request does not identify a CMK that can perform this operation.", "the ciphertext is of "+arn)
 		}
 	}

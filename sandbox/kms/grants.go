@@ -53,7 +53,7 @@ func createGrant(c *world.Call, in struct {
 	}
 	for _, p := range []string{in.GranteePrincipal, in.RetiringPrincipal} {
 		if p != "" && !grantee.MatchString(p) || in.GranteePrincipal == "" {
-			return nil, refuse("kms-parameter", "InvalidArnException", "ARN does not refer to a valid principal: "+p, "a grant names a user, a role, a role's session or an account")
+			return nil, wire.Refuse("kms-parameter", "InvalidArnException", "ARN does not refer to a valid principal: "+p, "a grant names a user, a role, a role's session or an account")
 		}
 	}
 	if len(in.Operations) == 0 {
@@ -146,5 +146,5 @@ func dropGrant(c *world.Call, k world.Key, id string) error {
 }
 
 func noGrant(id string) *world.Refusal {
-	return refuse("kms-grant-not-found", "NotFoundException", "Grant "+id+" is not found.", "the key has no such grant")
+	return wire.Refuse("kms-grant-not-found", "NotFoundException", "Grant "+id+" is not found.", "the key has no such grant")
 }

@@ -223,7 +223,7 @@ func cancelKeyDeletion(c *world.Call, in keyIn) (any, error) {
 		return nil, err
 	}
 	if k.State != "PendingDeletion" {
-		return nil, refuse("kms-key-state", "KMSInvalidStateException", k.ARN+" is not pending deletion.", "the key is "+k.State)
+		return nil, wire.Refuse("kms-key-state", "KMSInvalidStateException", k.ARN+" is not pending deletion.", "the key is "+k.State)
 	}
 	if err := change(c, k, func(k *world.Key) { k.State, k.Deletion = "Disabled", time.Time{} }); err != nil {
 		return nil, err
@@ -241,7 +241,7 @@ func readPolicy(c *world.Call, k world.Key, text string, locksOut bool) (*policy
 		c.World.RUnlock()
 	}
 	if err != nil {
-		e := refuse("kms-policy-malformed", "MalformedPolicyDocumentException", err.Error(), err.Error())
+		e := wire.Refuse("kms-policy-malformed", "MalformedPolicyDocumentException", err.Error(), err.Error())
 		var s *policy.SyntaxError
 		if errors.As(err, &s) {
 			e.Mend = s.Hint
@@ -255,7 +255,7 @@ func readPolicy(c *world.Call, k world.Key, text string, locksOut bool) (*policy
 	quiet := *c
 	quiet.Decision = nil
 	if err := quiet.UseKey(world.KeyUse{Operation: "PutKeyPolicy", Key: k}); err != nil {
-		return nil, refuse("kms-policy-lockout", "MalformedPolicyDocumentException",
+		return nil, wire.Refuse("kms-policy-lockout", "MalformedPolicyDocumentException",
 			"The new key policy will not allow you to update the key policy in the future.", "the caller could not put a key policy again: "+err.Error())
 	}
 	return doc, nil
@@ -268,7 +268,7 @@ type keyPolicyIn struct {
 
 func (in keyPolicyIn) check() error {
 	if in.PolicyName != "" && in.PolicyName != "default" {
-		return refuse("kms-key-not-found", "NotFoundException", "No such policy exists", "a key's only policy is called default")
+		return wire.Refuse("kms-key-not-found", "NotFoundException", "No such policy exists", "a key's only policy is called default")
 	}
 	return nil
 }

@@ -55,12 +55,8 @@ func operations() map[string]func(*world.Call, []byte) (any, error) {
 	}
 }
 
-func refuse(slug, code, message, detail string) *world.Refusal {
-	return &world.Refusal{Slug: slug, Code: code, Message: message, Detail: detail, Status: http.StatusBadRequest}
-}
-
 func invalid(message string) *world.Refusal {
-	return refuse("kms-parameter", "ValidationException", message, message)
+	return wire.Refuse("kms-parameter", "ValidationException", message, message)
 }
 
 // find looks a key up by what a call names it by, and holds the caller to the
@@ -81,7 +77,7 @@ func notFound(c *world.Call, id string) *world.Refusal {
 	if isAlias(id) {
 		what = "Alias " + aliasARN(c.Caller.Account, c.Region, id) + " is not found."
 	}
-	return refuse("kms-key-not-found", "NotFoundException", what, "account "+c.Caller.Account+" has no such key in "+c.Region)
+	return wire.Refuse("kms-key-not-found", "NotFoundException", what, "account "+c.Caller.Account+" has no such key in "+c.Region)
 }
 
 // change alters a key under the world's lock. The key may be gone by now.
@@ -105,7 +101,7 @@ func owned(c *world.Call, id, operation string) (world.Key, error) {
 		return k, err
 	}
 	if k.Account != c.Caller.Account {
-		return k, refuse("kms-other-account", "AccessDeniedException",
+		return k, wire.Refuse("kms-other-account", "AccessDeniedException",
 			"User: "+c.Caller.ARN+" is not authorized to perform: kms:"+operation+" on resource: "+k.ARN, "this operation cannot be made from another account")
 	}
 	return k, nil

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"daypass.dev/sandbox/wire"
 	"daypass.dev/sandbox/world"
 )
 
@@ -52,7 +53,7 @@ func (in signIn) prepare(c *world.Call, operation string) (world.Key, crypto.Sig
 	}
 	hash, ok := algorithms(k.Spec)[in.SigningAlgorithm]
 	if !ok {
-		return fail(refuse("kms-key-usage", "InvalidKeyUsageException",
+		return fail(wire.Refuse("kms-key-usage", "InvalidKeyUsageException",
 			"Algorithm "+in.SigningAlgorithm+" is incompatible with key spec "+k.Spec+".", "the key has other algorithms"))
 	}
 	digest := in.Message
@@ -76,7 +77,7 @@ func (in signIn) prepare(c *world.Call, operation string) (world.Key, crypto.Sig
 
 func signerOf(k world.Key) (crypto.Signer, error) {
 	if k.Usage != "SIGN_VERIFY" {
-		return nil, refuse("kms-key-usage", "InvalidKeyUsageException", k.ARN+" key usage is "+k.Usage+" which is not valid for this operation.", "the key encrypts")
+		return nil, wire.Refuse("kms-key-usage", "InvalidKeyUsageException", k.ARN+" key usage is "+k.Usage+" which is not valid for this operation.", "the key encrypts")
 	}
 	key, err := x509.ParsePKCS8PrivateKey(k.Material)
 	if err != nil {
@@ -125,7 +126,7 @@ func verify(c *world.Call, in struct {
 		}
 	}
 	if !good {
-		return nil, refuse("kms-signature", "KMSInvalidSignatureException", "", "the signature is not of this key over this message")
+		return nil, wire.Refuse("kms-signature", "KMSInvalidSignatureException", "", "the signature is not of this key over this message")
 	}
 	return map[string]any{"KeyId": k.ARN, "SignatureValid": true, "SigningAlgorithm": in.SigningAlgorithm}, nil
 }

@@ -3,6 +3,7 @@ package secretsmanager
 import (
 	"errors"
 
+	"daypass.dev/sandbox/wire"
 	"daypass.dev/sandbox/world"
 )
 
@@ -20,14 +21,14 @@ func use(c *world.Call, operation, keyARN, secretARN, versionID string) error {
 		return unusable("there is no key " + keyARN)
 	}
 	if k.Service != "" && k.Account != c.Caller.Account {
-		return refuse("secret-own-key", "InvalidRequestException",
+		return wire.Refuse("secret-own-key", "InvalidRequestException",
 			"You can't access a secret from a different AWS account if you encrypt the secret with the default KMS service key.",
 			"the secret is encrypted with alias/aws/secretsmanager of account "+k.Account+", which serves callers of that account only")
 	}
 	err := c.UseKey(world.KeyUse{Operation: operation, Key: k, Via: service, Context: encryption(secretARN, versionID)})
 	var refused *world.Refusal
 	if errors.As(err, &refused) {
-		said := refuse("secret-key-denied", "AccessDeniedException", "Access to KMS is not allowed",
+		said := wire.Refuse("secret-key-denied", "AccessDeniedException", "Access to KMS is not allowed",
 			"the caller may not "+"kms:"+operation+" with "+k.ARN+": "+refused.Message)
 		if refused.Detail != "" {
 			said.Detail += " (" + refused.Detail + ")"
@@ -41,7 +42,7 @@ func use(c *world.Call, operation, keyARN, secretARN, versionID string) error {
 }
 
 func unusable(detail string) *world.Refusal {
-	return refuse("secret-key-unusable", "DecryptionFailure",
+	return wire.Refuse("secret-key-unusable", "DecryptionFailure",
 		"Secrets Manager can't decrypt the protected secret text using the provided KMS key.", detail)
 }
 
@@ -54,7 +55,7 @@ func keyFor(c *world.Call, account, named, secretARN, versionID string) (string,
 	} else {
 		var ok bool
 		if k, ok = c.World.Key(account, c.Region, named); !ok {
-			return "", refuse("secret-key-unusable", "InvalidRequestException",
+			return "", wire.Refuse("secret-key-unusable", "InvalidRequestException",
 				"Secrets Manager can't find the KMS key "+named+".", "there is no such key in "+c.Region)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"daypass.dev/policy"
+	"daypass.dev/sandbox/wire"
 	"daypass.dev/sandbox/world"
 )
 
@@ -28,7 +29,7 @@ func putResourcePolicy(c *world.Call, in struct {
 		c.World.RUnlock()
 	}
 	if err != nil {
-		e := refuse("secret-policy", "MalformedPolicyDocumentException", "This resource policy contains a syntax error or names a principal that does not exist.", err.Error())
+		e := wire.Refuse("secret-policy", "MalformedPolicyDocumentException", "This resource policy contains a syntax error or names a principal that does not exist.", err.Error())
 		var s *policy.SyntaxError
 		if errors.As(err, &s) {
 			e.Message, e.Mend = s.Message, s.Hint
@@ -36,7 +37,7 @@ func putResourcePolicy(c *world.Call, in struct {
 		return nil, e
 	}
 	if in.BlockPublicPolicy && isPublic(in.ResourcePolicy) {
-		return nil, refuse("secret-policy-public", "PublicPolicyException",
+		return nil, wire.Refuse("secret-policy-public", "PublicPolicyException",
 			"You can not attach a resource policy that grants Public access to your secret.", "a statement allows everybody without a condition")
 	}
 	return map[string]string{"ARN": s.ARN, "Name": s.Name}, s.change(c, func(s *world.Secret) { s.Policy = doc })

@@ -48,10 +48,10 @@ func createSecret(c *world.Call, in struct {
 	if there, ok := look(c, in.Name); ok {
 		message := "The operation failed because the secret " + in.Name + " already exists."
 		if err := there.live(); err != nil {
-			return nil, refuse("secret-deleted", "InvalidRequestException",
+			return nil, wire.Refuse("secret-deleted", "InvalidRequestException",
 				"You can't create this secret because a secret with this name is already scheduled for deletion.", "restore it, or delete it without recovery")
 		}
-		return nil, refuse("secret-exists", "ResourceExistsException", message, message)
+		return nil, wire.Refuse("secret-exists", "ResourceExistsException", message, message)
 	}
 	s := found{account: c.Caller.Account, Secret: world.Secret{
 		Name: in.Name, Region: c.Region, Description: in.Description, Key: ownName(in.KmsKeyID), Created: c.Time, Changed: c.Time, Tags: map[string]string{},
@@ -314,7 +314,7 @@ func filtered(c *world.Call, filters []filter, most, limit int, after string) (p
 	}
 	c.World.RUnlock()
 	if _, ok := copies[after]; after != "" && !ok {
-		return nil, "", refuse("secret-next-token", "InvalidNextTokenException", "The NextToken value is invalid.", "no page has ended with it")
+		return nil, "", wire.Refuse("secret-next-token", "InvalidNextTokenException", "The NextToken value is invalid.", "no page has ended with it")
 	}
 	for _, arn := range slices.Sorted(maps.Keys(copies)) {
 		s, fits := copies[arn], true

@@ -50,13 +50,9 @@ func operations() map[string]func(*world.Call, []byte) (any, error) {
 	}
 }
 
-func refuse(slug, code, message, detail string) *world.Refusal {
-	return &world.Refusal{Slug: slug, Code: code, Message: message, Detail: detail, Status: http.StatusBadRequest}
-}
-
 func invalid(format string, args ...any) *world.Refusal {
 	message := fmt.Sprintf(format, args...)
-	return refuse("secret-parameter", "InvalidParameterException", message, message)
+	return wire.Refuse("secret-parameter", "InvalidParameterException", message, message)
 }
 
 // A found secret is copied out of the lock, with the account that owns it.
@@ -96,7 +92,7 @@ func find(c *world.Call, id, operation string, more policy.Context) (found, erro
 		return found{}, err
 	}
 	if !there {
-		return found{}, refuse("secret-not-found", "ResourceNotFoundException", "Secrets Manager can't find the specified secret.",
+		return found{}, wire.Refuse("secret-not-found", "ResourceNotFoundException", "Secrets Manager can't find the specified secret.",
 			"account "+s.account+" has no secret "+id+" in "+c.Region)
 	}
 	return s, nil
@@ -134,7 +130,7 @@ func (s found) live() error {
 	if s.Deletion.IsZero() {
 		return nil
 	}
-	return refuse("secret-deleted", "InvalidRequestException",
+	return wire.Refuse("secret-deleted", "InvalidRequestException",
 		"You can't perform this operation on the secret because it was marked for deletion.", s.Name+" will be gone at "+s.Deletion.String())
 }
 
@@ -143,7 +139,7 @@ func (s found) owner(c *world.Call) error {
 	if s.account == c.Caller.Account {
 		return nil
 	}
-	return refuse("secret-other-account", "AccessDeniedException",
+	return wire.Refuse("secret-other-account", "AccessDeniedException",
 		"User: "+c.Caller.ARN+" is not authorized to perform: "+service+":"+c.Decision.Operation+" on resource: "+s.ARN,
 		"this operation cannot be made from another account")
 }
@@ -163,7 +159,7 @@ func (s found) change(c *world.Call, alter func(*world.Secret)) error {
 	defer c.World.Unlock()
 	live := c.World.Accounts[s.account].Secrets[s.ARN]
 	if live == nil {
-		return refuse("secret-not-found", "ResourceNotFoundException", "Secrets Manager can't find the specified secret.", s.ARN+" has just gone")
+		return wire.Refuse("secret-not-found", "ResourceNotFoundException", "Secrets Manager can't find the specified secret.", s.ARN+" has just gone")
 	}
 	alter(live)
 	c.Changed(world.Thing{Kind: "secret", Account: s.account, Name: s.ARN})
@@ -183,12 +179,12 @@ func (s found) version(id, stage string) (world.SecretVersion, error) {
 	}
 	switch {
 	case id != "" && stage != "":
-		return world.SecretVersion{}, refuse("secret-version", "InvalidRequestException",
+		return world.SecretVersion{}, wire.Refuse("secret-version", "InvalidRequestException",
 			"You provided a VersionStage that is not associated to the provided VersionId.", "version "+id+" does not carry "+stage)
 	case id != "":
-		return world.SecretVersion{}, refuse("secret-version", "ResourceNotFoundException",
+		return world.SecretVersion{}, wire.Refuse("secret-version", "ResourceNotFoundException",
 			"Secrets Manager can't find the specified secret value for VersionId: "+id, s.Name+" has no such version")
 	}
-	return world.SecretVersion{}, refuse("secret-version", "ResourceNotFoundException",
+	return world.SecretVersion{}, wire.Refuse("secret-version", "ResourceNotFoundException",
 		"Secrets Manager can't find the specified secret value for staging label: "+want, "no version of "+s.Name+" carries "+want)
 }

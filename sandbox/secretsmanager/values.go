@@ -83,7 +83,7 @@ func batchGetSecretValue(c *world.Call, in struct {
 	case len(ids) > maxBatch:
 		return nil, invalid("1 validation error detected: Value at 'secretIdList' failed to satisfy constraint: Member must have length less than or equal to 20")
 	case len(ids) > 0 && (in.MaxResults != nil || in.NextToken != ""):
-		return nil, refuse("secret-parameter", "InvalidRequestException", "You can't use MaxResults or NextToken with SecretIdList.", "they belong to Filters")
+		return nil, wire.Refuse("secret-parameter", "InvalidRequestException", "You can't use MaxResults or NextToken with SecretIdList.", "they belong to Filters")
 	case len(in.Filters) > 0:
 		if err := c.Authorize(world.Access{Action: service + ":ListSecrets", Resource: "*"}); err != nil {
 			return nil, err
@@ -167,7 +167,7 @@ func (in content) put(c *world.Call, s found, stages []string) (world.SecretVers
 		}
 		same := string(v.Binary) == string(in.SecretBinary) && (v.Text == nil) == (in.SecretString == nil) && (v.Text == nil || *v.Text == *in.SecretString)
 		if !same {
-			return v, refuse("secret-exists", "ResourceExistsException",
+			return v, wire.Refuse("secret-exists", "ResourceExistsException",
 				"You can't use ClientRequestToken "+id+" because that value is already in use for a version of secret "+s.ARN+".", "the version has another value")
 		}
 		return v, nil

@@ -83,7 +83,7 @@ func getParameter(c *world.Call, in struct {
 }
 
 func noVersion(at place, selector string) *world.Refusal {
-	return refuse("parameter-version", "ParameterVersionNotFound",
+	return wire.Refuse("parameter-version", "ParameterVersionNotFound",
 		"Systems Manager could not find version "+strings.TrimPrefix(selector, ":")+" of "+at.name+".", at.name+" has no such version or label")
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 
 	"daypass.dev/policy"
+	"daypass.dev/sandbox/wire"
 	"daypass.dev/sandbox/world"
 )
 
@@ -27,7 +28,7 @@ func (in shared) holds(p *world.Parameter) error {
 	if p.Policy != nil && in.PolicyID == p.PolicyID && in.PolicyHash == hashOf(p.Policy.Text) || p.Policy == nil && in.PolicyID == "" {
 		return nil
 	}
-	return refuse("parameter-policy-conflict", "ResourcePolicyConflictException", "The hash provided in the call doesn't match the stored hash.",
+	return wire.Refuse("parameter-policy-conflict", "ResourcePolicyConflictException", "The hash provided in the call doesn't match the stored hash.",
 		"the call names policy "+in.PolicyID+" with another hash than what is there, if one is")
 }
 
@@ -39,7 +40,7 @@ func putResourcePolicy(c *world.Call, in shared) (any, error) {
 		return nil, err
 	}
 	if p.Tier != "Advanced" {
-		return nil, refuse("parameter-policy-tier", "ResourcePolicyInvalidParameterException", "The resource must be a parameter in the advanced tier.", at.name+" is of the tier "+p.Tier)
+		return nil, wire.Refuse("parameter-policy-tier", "ResourcePolicyInvalidParameterException", "The resource must be a parameter in the advanced tier.", at.name+" is of the tier "+p.Tier)
 	}
 	doc, err := policy.Parse(policy.Resource, in.Policy)
 	if err == nil {
@@ -48,7 +49,7 @@ func putResourcePolicy(c *world.Call, in shared) (any, error) {
 		c.World.RUnlock()
 	}
 	if err != nil {
-		return nil, refuse("parameter-policy", "MalformedResourcePolicyDocumentException", "The specified policy document is malformed or invalid.", err.Error())
+		return nil, wire.Refuse("parameter-policy", "MalformedResourcePolicyDocumentException", "The specified policy document is malformed or invalid.", err.Error())
 	}
 	if err := in.holds(&p); err != nil {
 		return nil, err
@@ -87,7 +88,7 @@ func (in shared) find(c *world.Call, action string) (place, world.Parameter, err
 	at, _ := locate(c, in.ResourceARN)
 	p, ok, err := find(c, action, at)
 	if err == nil && !ok {
-		err = refuse("parameter-not-found", "ResourceNotFoundException", "The specified parameter to be shared could not be found.", at.name+" is not there")
+		err = wire.Refuse("parameter-not-found", "ResourceNotFoundException", "The specified parameter to be shared could not be found.", at.name+" is not there")
 	}
 	return at, p, err
 }

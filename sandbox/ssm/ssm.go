@@ -46,13 +46,9 @@ func operations() map[string]func(*world.Call, []byte) (any, error) {
 	}
 }
 
-func refuse(slug, code, message, detail string) *world.Refusal {
-	return &world.Refusal{Slug: slug, Code: code, Message: message, Detail: detail, Status: http.StatusBadRequest}
-}
-
 func invalid(format string, args ...any) *world.Refusal {
 	message := fmt.Sprintf(format, args...)
-	return refuse("ssm-parameter", "ValidationException", message, message)
+	return wire.Refuse("ssm-parameter", "ValidationException", message, message)
 }
 
 // A place is where a parameter is, or would be.
@@ -107,7 +103,7 @@ func find(c *world.Call, action string, at place, carried ...tag) (p world.Param
 }
 
 func notFound(at place) *world.Refusal {
-	return refuse("parameter-not-found", "ParameterNotFound", "", "account "+at.account+" has no parameter "+at.name+" in "+at.region)
+	return wire.Refuse("parameter-not-found", "ParameterNotFound", "", "account "+at.account+" has no parameter "+at.name+" in "+at.region)
 }
 
 // change alters a parameter under the world's lock. It may be gone by now.
@@ -128,7 +124,7 @@ func change(c *world.Call, at place, alter func(*world.Parameter)) error {
 func use(c *world.Call, operation, key string, at place) error {
 	k, ok := c.World.Key(at.account, at.region, key)
 	if !ok {
-		return refuse("parameter-key", "InvalidKeyId", "Invalid keyId "+key, "there is no such key in "+at.region)
+		return wire.Refuse("parameter-key", "InvalidKeyId", "Invalid keyId "+key, "there is no such key in "+at.region)
 	}
 	err := c.UseKey(world.KeyUse{Operation: operation, Key: k, Via: service, Context: map[string]string{"PARAMETER_ARN": at.arn()}})
 	if err == nil {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"daypass.dev/policy"
+	"daypass.dev/sandbox/wire"
 	"daypass.dev/sandbox/world"
 )
 
@@ -49,7 +50,7 @@ func putParameter(c *world.Call, in putIn) (any, error) {
 	}
 	switch {
 	case there && !in.Overwrite:
-		return nil, refuse("parameter-exists", "ParameterAlreadyExists",
+		return nil, wire.Refuse("parameter-exists", "ParameterAlreadyExists",
 			"The parameter already exists. To overwrite this value, set the overwrite option in the request to true.", in.Name+" is there")
 	case !there && in.Type == "":
 		return nil, invalid("A parameter type is required when you create a parameter.")
@@ -80,12 +81,12 @@ func putParameter(c *world.Call, in putIn) (any, error) {
 			return nil, err
 		}
 	} else if in.KeyID != "" && !there {
-		return nil, refuse("parameter-key", "InvalidKeyId", "KeyId is required for SecureString type parameter only.", "the parameter is a "+v.Type)
+		return nil, wire.Refuse("parameter-key", "InvalidKeyId", "KeyId is required for SecureString type parameter only.", "the parameter is a "+v.Type)
 	}
 	p.Versions = append(slices.Clone(p.Versions), v)
 	if len(p.Versions) > maxVersions {
 		if len(p.Versions[0].Labels) > 0 {
-			return nil, refuse("parameter-limit", "ParameterMaxVersionLimitExceeded",
+			return nil, wire.Refuse("parameter-limit", "ParameterMaxVersionLimitExceeded",
 				"You attempted to create a new version of "+in.Name+" by calling the PutParameter API with the overwrite flag. Version 1, the oldest version, can't be deleted because it has a label associated with it.", "move the label first")
 		}
 		p.Versions = p.Versions[1:]
@@ -104,17 +105,17 @@ func (in putIn) check() error {
 	case !parameterName.MatchString(in.Name) || len(in.Name) > 1011:
 		return invalid("Parameter name: can't be prefixed with \"ssm\" (case-insensitive). If formed as a path, it can consist of sub-paths divided by slash symbol; each sub-path can be formed as a mix of letters, numbers and the following 3 symbols .-_")
 	case strings.HasPrefix(lower, "aws"):
-		return refuse("parameter-name", "AccessDeniedException", "No access to reserved parameter name: "+in.Name+".", "names after aws are AWS's own")
+		return wire.Refuse("parameter-name", "AccessDeniedException", "No access to reserved parameter name: "+in.Name+".", "names after aws are AWS's own")
 	case strings.HasPrefix(lower, "ssm"):
 		return invalid("Parameter name: can't be prefixed with \"ssm\" (case-insensitive).")
 	case strings.Contains(in.Name, "/") && !strings.HasPrefix(in.Name, "/"):
 		return invalid("Parameter name must be a fully qualified name.")
 	case strings.Count(in.Name, "/") > 15:
-		return refuse("parameter-name", "HierarchyLevelLimitExceededException", "The hierarchy can have a maximum of 15 levels.", in.Name)
+		return wire.Refuse("parameter-name", "HierarchyLevelLimitExceededException", "The hierarchy can have a maximum of 15 levels.", in.Name)
 	case in.Value == "":
 		return invalid("1 validation error detected: Value at 'value' failed to satisfy constraint: Member must have length greater than or equal to 1")
 	case !slices.Contains([]string{"", "String", "StringList", secure}, in.Type):
-		return refuse("parameter-type", "UnsupportedParameterType", "The parameter type is not supported.", "the types are String, StringList and SecureString")
+		return wire.Refuse("parameter-type", "UnsupportedParameterType", "The parameter type is not supported.", "the types are String, StringList and SecureString")
 	case !slices.Contains([]string{"", "text"}, in.DataType):
 		return invalid("The following data type is not supported by the sandbox: %s", in.DataType)
 	}
@@ -156,10 +157,10 @@ func (in putIn) settle(p *world.Parameter) error {
 	}
 	form, err := regexp.Compile(p.Allowed)
 	if err != nil {
-		return refuse("ssm-parameter", "InvalidAllowedPatternException", "The request does not meet the regular expression requirement.", err.Error())
+		return wire.Refuse("ssm-parameter", "InvalidAllowedPatternException", "The request does not meet the regular expression requirement.", err.Error())
 	}
 	if !form.MatchString(in.Value) {
-		return refuse("parameter-pattern", "ParameterPatternMismatchException", "Parameter value, cannot be validated against allowedPattern: "+p.Allowed, "the value does not match")
+		return wire.Refuse("parameter-pattern", "ParameterPatternMismatchException", "Parameter value, cannot be validated against allowedPattern: "+p.Allowed, "the value does not match")
 	}
 	return nil
 }
@@ -172,7 +173,7 @@ func encryptionKey(c *world.Call, named string, at place) (arn, name string, err
 	}
 	k, ok := c.World.Key(at.account, at.region, named)
 	if !ok {
-		return "", "", refuse("parameter-key", "InvalidKeyId", "Invalid keyId "+named, "there is no such key in "+at.region)
+		return "", "", wire.Refuse("parameter-key", "InvalidKeyId", "Invalid keyId "+named, "there is no such key in "+at.region)
 	}
 	return k.ARN, named, use(c, "Encrypt", k.ARN, at)
 }
@@ -201,7 +202,7 @@ func labelParameterVersion(c *world.Call, in struct {
 			labels = append(labels, good...)
 		}
 		if len(labels) > 10 {
-			return nil, refuse("parameter-limit", "ParameterVersionLabelLimitExceeded", "A parameter version can have maximum 10 labels.", "the version has more")
+			return nil, wire.Refuse("parameter-limit", "ParameterVersionLabelLimitExceeded", "A parameter version can have maximum 10 labels.", "the version has more")
 		}
 		versions[i].Labels = labels
 	}
@@ -303,12 +304,12 @@ type taggedIn struct {
 // tagged finds the parameter that is to be tagged.
 func (in taggedIn) tagged(c *world.Call, action string, carried ...tag) (place, world.Parameter, error) {
 	if in.ResourceType != "Parameter" {
-		return place{}, world.Parameter{}, refuse("ssm-parameter", "InvalidResourceType", "The resource type is not valid. The sandbox has parameters only.", in.ResourceType)
+		return place{}, world.Parameter{}, wire.Refuse("ssm-parameter", "InvalidResourceType", "The resource type is not valid. The sandbox has parameters only.", in.ResourceType)
 	}
 	at, _ := locate(c, in.ResourceID)
 	p, ok, err := find(c, action, at, carried...)
 	if err == nil && !ok {
-		err = refuse("parameter-not-found", "InvalidResourceId", "The resource ID is not valid.", at.name+" is not there")
+		err = wire.Refuse("parameter-not-found", "InvalidResourceId", "The resource ID is not valid.", at.name+" is not there")
 	}
 	return at, p, err
 }

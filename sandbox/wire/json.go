@@ -21,6 +21,12 @@ func (e Epoch) MarshalJSON() ([]byte, error) {
 	return fmt.Appendf(nil, "%.3f", float64(time.Time(e).UnixMilli())/1000), nil
 }
 
+// Refuse is a refusal as services of the JSON 1.1 protocol answer it: whatever
+// the code, its status is 400.
+func Refuse(slug, code, message, detail string) *world.Refusal {
+	return &world.Refusal{Slug: slug, Code: code, Message: message, Detail: detail, Status: http.StatusBadRequest}
+}
+
 // A JSONService is a service of the JSON 1.1 protocol.
 type JSONService struct {
 	// Target is what X-Amz-Target says before the dot: "secretsmanager".
