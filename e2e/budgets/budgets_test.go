@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"daypass.dev/e2e/build"
 	"daypass.dev/e2e/stage"
 )
 
@@ -38,11 +38,9 @@ func TestBinarySize(t *testing.T) {
 func BenchmarkCredentialProcess(b *testing.B) {
 	s := stage.Start(b, 0, "ec-p256")
 	daypass := stage.Binary(b, "daypass")
-	floor := filepath.Join(b.TempDir(), "floor")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", floor, "./floor")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		b.Fatalf("building floor: %v\n%s", err, out)
+	floor, err := build.Ours(b.Context(), "", "./floor")
+	if err != nil {
+		b.Fatal(err)
 	}
 	// Turn by turn, so that whatever else the machine does strikes both.
 	var cpu [2]time.Duration

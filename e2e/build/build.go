@@ -1,7 +1,7 @@
-// Package build makes the programs that the cluster tests need and that are not
-// ours: it compiles them from Go modules of exact versions, once, and keeps them
-// in a cache under a key of everything that went into them. It also installs
-// what it needs of Debian.
+// Package build makes the programs that tests need. Those that are not ours it
+// compiles from Go modules of exact versions, once, and keeps them in a cache
+// under a key of everything that went into them; ours lie in the Go toolchain's
+// cache. It also installs what it needs of Debian.
 package build
 
 import (

@@ -4,15 +4,12 @@
 package faults
 
 import (
-	"context"
 	"flag"
 	"os"
-	"path/filepath"
-	"sync"
 	"testing"
 
 	"daypass.dev/e2e/clients"
-	"daypass.dev/e2e/peers"
+	"daypass.dev/e2e/stage"
 )
 
 func TestMain(m *testing.M) {
@@ -25,31 +22,10 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "64"); err != nil {
 		panic(err)
 	}
-	code := m.Run()
-	if dir, err := programs(); err == nil {
-		_ = os.RemoveAll(dir)
-	}
-	os.Exit(code)
+	os.Exit(m.Run())
 }
-
-// programs builds daypass and daypassctl, once, into a folder.
-var programs = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "daypass-faults-")
-	if err != nil {
-		return "", err
-	}
-	if err := peers.Daypass(context.Background(), dir); err != nil {
-		_ = os.RemoveAll(dir)
-		return "", err
-	}
-	return dir, nil
-})
 
 func program(t testing.TB, name string) string {
 	t.Helper()
-	dir, err := programs()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return filepath.Join(dir, name)
+	return stage.Binary(t, name)
 }

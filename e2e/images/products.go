@@ -4,10 +4,10 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"daypass.dev/e2e/build"
 )
 
 // Architectures are those that our images are published for.
@@ -36,12 +36,7 @@ func DaypassKube(ctx context.Context, source, architecture string) (Image, error
 
 // product is one of our programs with this machine's certificate authorities.
 func product(ctx context.Context, source, name, architecture string, command []string, more ...File) (Image, error) {
-	program, clean, err := compile(ctx, source, name, architecture)
-	if err != nil {
-		return Image{}, err
-	}
-	defer clean()
-	text, err := os.ReadFile(program)
+	text, err := compile(ctx, source, name, architecture)
 	if err != nil {
 		return Image{}, err
 	}
@@ -80,33 +75,19 @@ func Published(ctx context.Context, source string, product Product, architecture
 	return Index(all...)
 }
 
-// compile builds one of our programs, static, into a folder of its own.
-func compile(ctx context.Context, source, name, architecture string) (program string, clean func(), err error) {
-	dir, err := os.MkdirTemp("", "daypass-image-")
+// compile reads one of our programs.
+func compile(ctx context.Context, source, name, architecture string) (program []byte, err error) {
+	file, err := build.Ours(ctx, source, "./cmd/"+name, "GOOS=linux", "GOARCH="+architecture)
 	if err != nil {
-		return "", nil, err
+		return nil, fmt.Errorf("for %s: %w", architecture, err)
 	}
-	clean = func() { _ = os.RemoveAll(dir) }
-	program = filepath.Join(dir, name)
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", program, "./cmd/"+name)
-	cmd.Dir = source
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+architecture, "GOFLAGS=")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		clean()
-		return "", nil, fmt.Errorf("building %s for %s: %w: %s", name, architecture, err, out)
-	}
-	return program, clean, nil
+	return os.ReadFile(file)
 }
 
 // Sandbox is the image of the local AWS, with a shell's tools for those who
 // want to look into it.
 func Sandbox(ctx context.Context, source string) (Image, error) {
-	program, clean, err := compile(ctx, source, "daypassctl", "amd64")
-	if err != nil {
-		return Image{}, err
-	}
-	defer clean()
-	text, err := os.ReadFile(program)
+	text, err := compile(ctx, source, "daypassctl", "amd64")
 	if err != nil {
 		return Image{}, err
 	}

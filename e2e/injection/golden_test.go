@@ -6,12 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -101,9 +99,8 @@ type site struct {
 	*kubetest.Namespace
 	config *rest.Config
 	client.Client
-	t       *testing.T
-	program func() (string, error) // path of daypass-kube, which it builds
-	said    *warnings
+	t    *testing.T
+	said *warnings
 }
 
 // warnings are what kubectl would print beside an answer.
@@ -139,13 +136,7 @@ func newSite(t *testing.T) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{n, config, c, t, sync.OnceValues(func() (string, error) {
-		file := filepath.Join(n.Cluster.Dir, "daypass-kube") // goes with the cluster
-		if out, err := exec.Command("go", "build", "-o", file, "daypass.dev/cmd/daypass-kube").CombinedOutput(); err != nil {
-			return "", fmt.Errorf("building daypass-kube: %w: %s", err, out)
-		}
-		return file, nil
-	}), said}
+	s := &site{n, config, c, t, said}
 	shop := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop"}}
 	if err := c.Create(t.Context(), shop); err != nil {
 		t.Fatal(err)

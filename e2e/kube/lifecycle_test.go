@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"fmt"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"daypass.dev/e2e/build"
 	"daypass.dev/e2e/kube"
 	"daypass.dev/e2e/kube/kubetest"
 )
@@ -17,9 +17,9 @@ import (
 func own(t *testing.T) (*kube.Cluster, string) {
 	t.Helper()
 	kubetest.Need(t)
-	starter := filepath.Join(t.TempDir(), "cluster")
-	if out, err := exec.Command("go", "build", "-o", starter, "daypass.dev/e2e/kube/cmd/cluster").CombinedOutput(); err != nil {
-		t.Fatalf("building the starter: %v: %s", err, out)
+	starter, err := build.Ours(t.Context(), "", "daypass.dev/e2e/kube/cmd/cluster")
+	if err != nil {
+		t.Fatal(err)
 	}
 	c, err := kube.Find("lifecycle")
 	if err != nil {

@@ -8,7 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
+
+	"daypass.dev/e2e/build"
 )
 
 // botocore before 1.34.41 knows neither endpoint variables nor the container
@@ -88,22 +89,14 @@ func JavaScript(ctx context.Context) (node, dir string, err error) {
 	return node, dir, os.WriteFile(filepath.Join(dir, "whole"), nil, 0o600)
 }
 
-// Daypass builds the two programs, static, into a folder, and returns it.
-func Daypass(ctx context.Context, dir string) error {
+// Daypass are the folders of the two programs, as they are shipped.
+func Daypass(ctx context.Context) (path []string, err error) {
 	for _, name := range []string{"daypass", "daypassctl"} {
-		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w",
-			"-o", filepath.Join(dir, name+exe()), "daypass.dev/cmd/"+name)
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("building %s: %w: %s", name, err, out)
+		program, err := build.Ours(ctx, "", "daypass.dev/cmd/"+name)
+		if err != nil {
+			return nil, err
 		}
+		path = append(path, filepath.Dir(program))
 	}
-	return nil
-}
-
-func exe() string {
-	if runtime.GOOS == "windows" {
-		return ".exe"
-	}
-	return ""
+	return path, nil
 }

@@ -23,15 +23,11 @@ var callsAWS = regexp.MustCompile(`(?m)^[$>] (.*[ (])?aws [a-z]`)
 // that its text names, and returns the environment to run it in: our programs
 // first on PATH, a home of its own, and no AWS setting of the user's.
 func Walk(ctx context.Context, text string, progress func(string)) ([]string, error) {
-	bin, err := Cache("bin")
+	progress("building daypass and daypassctl")
+	path, err := Daypass(ctx)
 	if err != nil {
 		return nil, err
 	}
-	progress("building daypass and daypassctl")
-	if err := Daypass(ctx, bin); err != nil {
-		return nil, err
-	}
-	path := []string{bin}
 	var env []string
 	if callsAWS.MatchString(text) {
 		cli, err := AWSCLI(ctx)
@@ -41,8 +37,10 @@ func Walk(ctx context.Context, text string, progress func(string)) ([]string, er
 		path = append(path, filepath.Dir(cli))
 	}
 	tools := map[string]string{"openssl": "openssl"}
-	if strings.Contains(text, "jq ") {
-		tools["jq"] = "jq"
+	for _, tool := range []string{"curl", "jq"} {
+		if strings.Contains(text, tool+" ") {
+			tools[tool] = tool
+		}
 	}
 	if err := Packages(ctx, tools); err != nil {
 		return nil, err

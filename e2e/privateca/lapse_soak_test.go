@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/rolesanywhere"
 	cmapi "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 
+	"daypass.dev/e2e/stage"
 	"daypass.dev/kube/api/awspca/v1beta1"
 	"daypass.dev/pki"
 	"daypass.dev/sandbox/sandboxtest"
@@ -42,10 +43,7 @@ func TestALapseIsRepaired(t *testing.T) {
 	s.World.Unlock()
 	dir := t.TempDir() // as the Secret's volume
 	r := newRig(t, issuersEnv(t, s, ca, dir))
-	desk := filepath.Join(t.TempDir(), "daypassctl")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", desk, "daypass.dev/cmd/daypassctl").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	desk := stage.Binary(t, "daypassctl")
 	bootstrap := func() {
 		t.Helper()
 		cmd := exec.CommandContext(t.Context(), desk, "setup", "bootstrap", "private-ca", "--ca-arn", ca, "--namespace", r.Name, "--issuer", r.Name)

@@ -23,6 +23,7 @@ import (
 	"daypass.dev/e2e/kube"
 	"daypass.dev/e2e/kube/addons"
 	"daypass.dev/e2e/kube/kubetest"
+	"daypass.dev/e2e/stage"
 	"daypass.dev/kube/api/awspca/v1beta1"
 )
 
@@ -48,12 +49,8 @@ func newRig(t *testing.T, env []string, args ...string) *rig {
 	t.Helper()
 	c := kubetest.Cluster(t)
 	kubetest.Addon(t, addons.CertManager)
-	r := &rig{Namespace: kubetest.New(t), t: t, env: env, program: filepath.Join(t.TempDir(), "daypass-kube")}
+	r := &rig{Namespace: kubetest.New(t), t: t, env: env, program: stage.Binary(t, "daypass-kube")}
 	r.admin = adminOf(t, c)
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", r.program, "daypass.dev/cmd/daypass-kube")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
 	r.rights(c)
 	r.kubeconfig = r.reach(c)
 	r.start(args...)

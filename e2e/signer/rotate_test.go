@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"daypass.dev/e2e/kube/kubetest"
+	"daypass.dev/e2e/stage"
 	"daypass.dev/exchange"
 	"daypass.dev/pki"
 	"daypass.dev/proof"
@@ -32,11 +33,7 @@ type desk struct {
 
 func newDesk(t *testing.T, sandbox *kubetest.AWS, n *kubetest.Namespace) *desk {
 	t.Helper()
-	d := &desk{filepath.Join(t.TempDir(), "daypassctl"), filepath.Join(t.TempDir(), "ca.pem"), sandbox, n}
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", d.program, "daypass.dev/cmd/daypassctl")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	d := &desk{stage.Binary(t, "daypassctl"), filepath.Join(t.TempDir(), "ca.pem"), sandbox, n}
 	if err := os.WriteFile(d.ca, sandbox.CA, 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -6,12 +6,12 @@ package stage
 import (
 	"crypto/x509/pkix"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"daypass.dev/e2e/build"
 	"daypass.dev/pki"
 	"daypass.dev/sandbox/sandboxtest"
 )
@@ -137,14 +137,12 @@ func (s *Stage) Reach() []string {
 	}
 }
 
-// Binary builds one of our programs as it is shipped, for this test.
+// Binary is one of our programs as it is shipped.
 func Binary(t testing.TB, name string) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), name)
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", path, "daypass.dev/cmd/"+name)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("building %s: %v\n%s", name, err, out)
+	path, err := build.Ours(t.Context(), "", "daypass.dev/cmd/"+name)
+	if err != nil {
+		t.Fatal(err)
 	}
 	return path
 }

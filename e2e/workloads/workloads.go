@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"daypass.dev/e2e/build"
 	"daypass.dev/e2e/images"
 	"daypass.dev/e2e/peers"
 )
@@ -22,17 +23,9 @@ var trusted = []string{"AWS_CA_BUNDLE=" + images.Roots, "NODE_EXTRA_CA_CERTS=" +
 
 // Go is a program with the AWS SDK for Go v2, alone in its image.
 func Go(ctx context.Context, source string) (images.Image, error) {
-	dir, err := os.MkdirTemp("", "daypass-workload-")
+	program, err := build.Ours(ctx, source, "./e2e/workloads/gosdk")
 	if err != nil {
 		return images.Image{}, err
-	}
-	defer os.RemoveAll(dir)
-	program := filepath.Join(dir, "gosdk")
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", program, "./e2e/workloads/gosdk")
-	cmd.Dir = source
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return images.Image{}, fmt.Errorf("building gosdk: %w: %s", err, out)
 	}
 	text, err := os.ReadFile(program)
 	if err != nil {
