@@ -95,8 +95,11 @@ func (c *Cluster) say(format string, args ...any) {
 	}
 }
 
-// lock makes sure that one starter or stopper is at work at a time. The file
-// lies beside Dir, because Down removes Dir.
+// starting is held by the one starter or stopper that is at work. It lies
+// beside Dir, because Down removes Dir.
+func (c *Cluster) starting() string { return c.Dir + ".lock" }
+
+// lock makes sure that one starter or stopper is at work at a time.
 func (c *Cluster) lock(ctx context.Context) (unlock func(), err error) {
 	if !filepath.IsAbs(c.Dir) {
 		return nil, fmt.Errorf("the cluster's folder %q is not absolute", c.Dir)
@@ -107,16 +110,39 @@ func (c *Cluster) lock(ctx context.Context) (unlock func(), err error) {
 	if err := os.MkdirAll(filepath.Dir(c.Dir), 0o755); err != nil {
 		return nil, err
 	}
-	l := flock.New(c.Dir + ".lock")
-	if locked, err := l.TryLock(); err != nil {
-		return nil, err
-	} else if !locked {
-		c.say("waiting for another starter or stopper of this cluster")
-		if _, err := l.TryLockContext(ctx, 100*time.Millisecond); err != nil {
-			return nil, fmt.Errorf("waiting for %s: %w", l.Path(), err)
+	return hold(ctx, c.starting(), func() { c.say("waiting for another starter or stopper of this cluster") })
+}
+
+// Hold lets one at a time do what (a word) to a cluster that runs: one who
+// installs, say. It waits until ctx ends.
+func (c *Cluster) Hold(ctx context.Context, what string) (release func(), err error) {
+	return hold(ctx, filepath.Join(c.Dir, what+".lock"), func() {})
+}
+
+func hold(ctx context.Context, file string, waiting func()) (release func(), err error) {
+	for said := false; ; {
+		l := flock.New(file)
+		if locked, err := l.TryLock(); err != nil {
+			return nil, err
+		} else if !locked {
+			if !said {
+				waiting()
+				said = true
+			}
+			if _, err := l.TryLockContext(ctx, 100*time.Millisecond); err != nil {
+				return nil, fmt.Errorf("waiting for %s: %w", file, err)
+			}
 		}
+		held, err := l.Stat()
+		if err != nil {
+			return nil, err
+		}
+		// Who held it before may have removed the file.
+		if named, err := os.Stat(file); err == nil && os.SameFile(held, named) {
+			return func() { _ = l.Unlock() }, nil
+		}
+		_ = l.Unlock()
 	}
-	return func() { l.Unlock() }, nil
 }
 
 // pid is the process id of a node's first process.

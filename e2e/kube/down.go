@@ -17,7 +17,10 @@ func (c *Cluster) Down(ctx context.Context) error {
 		return err
 	}
 	defer unlock()
-	return c.clean()
+	if err := c.clean(); err != nil {
+		return err
+	}
+	return os.Remove(c.starting())
 }
 
 func (c *Cluster) clean() error {

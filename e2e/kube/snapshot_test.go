@@ -52,6 +52,11 @@ func take(t *testing.T, c *kube.Cluster) snapshot {
 	if _, err := os.Stat(c.Dir); err == nil {
 		s["state"] = tree(t, c.Dir, false)
 	}
+	beside, err := filepath.Glob(c.Dir + ".*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s["state"] = append(s["state"], beside...)
 	for kind, entries := range s {
 		slices.Sort(entries)
 		s[kind] = slices.DeleteFunc(slices.Compact(entries), func(e string) bool {

@@ -14,9 +14,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
-
-	"github.com/gofrs/flock"
 
 	"daypass.dev/e2e/build"
 	"daypass.dev/e2e/images"
@@ -76,11 +73,11 @@ func Install(ctx context.Context, c *kube.Cluster, name string) error {
 			return err
 		}
 	}
-	l := flock.New(c.Dir + ".addons.lock")
-	if _, err := l.TryLockContext(ctx, 100*time.Millisecond); err != nil {
-		return fmt.Errorf("waiting for %s: %w", l.Path(), err)
+	release, err := c.Hold(ctx, "addons")
+	if err != nil {
+		return err
 	}
-	defer l.Unlock()
+	defer release()
 	programs, err := a.build(ctx, c)
 	if err != nil {
 		return err

@@ -64,11 +64,11 @@ func Provide(t testing.TB, aws *AWS, name string) {
 // Bring is Provide outside of tests.
 func (aws *AWS) Bring(ctx context.Context, name string) error {
 	c := aws.cluster
-	unlock, err := lock(ctx, c.Dir+".images.lock")
+	release, err := c.Hold(ctx, "images")
 	if err != nil {
 		return err
 	}
-	defer unlock()
+	defer release()
 	dir := filepath.Join(c.Dir, "images")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err

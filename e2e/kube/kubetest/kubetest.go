@@ -170,10 +170,12 @@ func (n *Namespace) Exec(pod, container string, command ...string) (string, erro
 func (n *Namespace) Eventually(limit time.Duration, what string, check func() error) {
 	n.t.Helper()
 	var err error
-	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+	pause := 100 * time.Millisecond // a check is mostly a kubectl, which costs as much CPU time
+	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(pause) {
 		if err = check(); err == nil {
 			return
 		}
+		pause = min(pause*3/2, time.Second)
 	}
 	n.t.Fatalf("%s: not within %s: %v", what, limit, err)
 }

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"daypass.dev/e2e/kube"
 	"daypass.dev/setup"
@@ -44,21 +44,43 @@ func MakeRole(ctx context.Context, in *iam.Client, role *iam.CreateRoleInput) (s
 	return *made.Role.Arn, nil
 }
 
-func (a *AWS) role(ctx context.Context, name, serviceAccount string) (string, error) {
-	roles := iam.NewFromConfig(a.Config())
-	who, err := sts.NewFromConfig(a.Config()).GetCallerIdentity(ctx, nil)
+// MakeProvider makes an issuer known to an account, for tokens of these
+// audiences, and returns the provider's ARN. One that is there learns what it
+// lacks.
+func MakeProvider(ctx context.Context, in *iam.Client, issuer string, audiences ...string) (string, error) {
+	made, err := in.CreateOpenIDConnectProvider(ctx, &iam.CreateOpenIDConnectProviderInput{Url: &issuer, ClientIDList: audiences})
+	if err == nil {
+		return *made.OpenIDConnectProviderArn, nil
+	}
+	if exists := (*types.EntityAlreadyExistsException)(nil); !errors.As(err, &exists) {
+		return "", err
+	}
+	all, err := in.ListOpenIDConnectProviders(ctx, nil)
 	if err != nil {
 		return "", err
 	}
-	_, err = roles.CreateOpenIDConnectProvider(ctx, &iam.CreateOpenIDConnectProviderInput{
-		Url: aws.String(kube.Issuer), ClientIDList: []string{"sts.amazonaws.com"},
-	})
-	if exists := (*types.EntityAlreadyExistsException)(nil); err != nil && !errors.As(err, &exists) {
+	for _, p := range all.OpenIDConnectProviderList {
+		if !strings.HasSuffix(*p.Arn, ":oidc-provider/"+strings.TrimPrefix(issuer, "https://")) {
+			continue
+		}
+		for _, audience := range audiences {
+			if _, err := in.AddClientIDToOpenIDConnectProvider(ctx, &iam.AddClientIDToOpenIDConnectProviderInput{OpenIDConnectProviderArn: p.Arn, ClientID: &audience}); err != nil {
+				return "", err
+			}
+		}
+		return *p.Arn, nil
+	}
+	return "", fmt.Errorf("there is a provider of %s, and it is not listed", issuer)
+}
+
+func (a *AWS) role(ctx context.Context, name, serviceAccount string) (string, error) {
+	roles := iam.NewFromConfig(a.Config())
+	provider, err := MakeProvider(ctx, roles, kube.Issuer, "sts.amazonaws.com")
+	if err != nil {
 		return "", err
 	}
 	trust, err := setup.TrustPolicy(setup.Token{
-		ProviderARN: setup.ProviderARN("aws", *who.Account, kube.Issuer), Audience: "sts.amazonaws.com",
-		Subject: fmt.Sprintf("system:serviceaccount:%s:%s", name, serviceAccount),
+		ProviderARN: provider, Audience: "sts.amazonaws.com", Subject: fmt.Sprintf("system:serviceaccount:%s:%s", name, serviceAccount),
 	})
 	if err != nil {
 		return "", err

@@ -17,7 +17,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/gofrs/flock"
 
 	"daypass.dev/e2e/images"
 	"daypass.dev/e2e/kube"
@@ -187,11 +186,11 @@ spec:
 // StartSandbox applies the sandbox as this checkout has it. Its image is named
 // after what is in it, so an unchanged one goes on running.
 func StartSandbox(ctx context.Context, c *kube.Cluster) (*AWS, error) {
-	unlock, err := lock(ctx, c.Dir+".sandbox.lock")
+	release, err := c.Hold(ctx, "sandbox")
 	if err != nil {
 		return nil, err
 	}
-	defer unlock()
+	defer release()
 	spec, err := images.Sandbox(ctx, c.Source)
 	if err != nil {
 		return nil, err
@@ -246,12 +245,4 @@ func connect(ctx context.Context, c *kube.Cluster) (*AWS, error) {
 	}
 	a.CA = []byte(ca)
 	return a, nil
-}
-
-func lock(ctx context.Context, file string) (unlock func(), err error) {
-	l := flock.New(file)
-	if _, err := l.TryLockContext(ctx, 100*time.Millisecond); err != nil {
-		return nil, fmt.Errorf("waiting for %s: %w", file, err)
-	}
-	return func() { _ = l.Unlock() }, nil
 }
