@@ -3,114 +3,102 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
 	"daypass.dev/internal/walk"
 )
 
-// least removes each action of the page's operator.json in turn, walks the
-// page without its containers, and wants a refusal that names the action. So a
-// right that nobody needs, or that the local AWS does not ask for, fails.
+// least walks the page without its containers as an operator who has no right,
+// and gives him an action of the page's operator.json when a step is refused
+// for want of it, and not before. So at each refusal he has all that the steps
+// so far needed: a right that nobody needs, or that the local AWS does not ask
+// for, is never given, and that fails.
 func least(ctx context.Context, path string, page *walk.Page, env []string) error {
-	policies, err := without(page)
-	if err != nil {
-		return err
-	}
 	short := &walk.Page{Name: page.Name}
+	var all rights
+	var put string
+	var granted []string
 	for _, s := range page.Steps {
-		if !strings.Contains(s.Command, "podman") && !strings.Contains(s.Command, "CreateSession") {
-			short.Steps = append(short.Steps, s)
+		if strings.Contains(s.Command, "podman") || strings.Contains(s.Command, "CreateSession") {
+			continue
 		}
-	}
-	var wait sync.WaitGroup
-	var mu sync.Mutex
-	var failures []error
-	slots := make(chan struct{}, 3)
-	for action, text := range policies {
-		wait.Go(func() {
-			slots <- struct{}{}
-			defer func() { <-slots }()
-			at, err := refusedFor(ctx, short, action, text, env)
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil {
-				failures = append(failures, err)
-				return
-			}
-			fmt.Printf("%s:%d: refused without %s\n", path, at, action)
-		})
-	}
-	wait.Wait()
-	if err := errors.Join(failures...); err != nil {
-		return err
-	}
-	fmt.Printf("%s: each of the operator's %d actions is needed\n", path, len(policies))
-	return nil
-}
-
-// without is the operator's policy less one action, for each action.
-func without(page *walk.Page) (map[string]string, error) {
-	i := slices.IndexFunc(page.Steps, func(s walk.Step) bool { return s.File == "operator.json" })
-	if i < 0 {
-		return nil, fmt.Errorf("%s has no file=operator.json", page.Name)
-	}
-	var doc struct {
-		Version   string
-		Statement []struct {
-			Sid, Effect      string
-			Action, Resource []string
-		}
-	}
-	if err := json.Unmarshal([]byte(page.Steps[i].Content), &doc); err != nil {
-		return nil, err
-	}
-	all := map[string]string{}
-	for n := range doc.Statement {
-		actions := doc.Statement[n].Action
-		for j, action := range actions {
-			doc.Statement[n].Action = slices.Delete(slices.Clone(actions), j, j+1)
-			text, err := json.Marshal(doc)
-			if err != nil {
-				return nil, err
-			}
-			all[action] = string(text)
-		}
-		doc.Statement[n].Action = actions
-	}
-	if len(all) == 0 {
-		return nil, fmt.Errorf("%s: operator.json allows nothing", page.Name)
-	}
-	return all, nil
-}
-
-// refusedFor walks the page with another operator.json and returns the line at
-// which it was refused for want of action.
-func refusedFor(ctx context.Context, page *walk.Page, action, operator string, env []string) (int, error) {
-	changed := &walk.Page{Name: page.Name, Steps: slices.Clone(page.Steps)}
-	for i, s := range changed.Steps {
 		if s.File == "operator.json" {
-			changed.Steps[i].Content = operator
+			if err := json.Unmarshal([]byte(s.Content), &all); err != nil {
+				return err
+			}
+			s.Content = all.only(nil)
 		}
+		if strings.Contains(s.Command, "file://operator.json") {
+			put = s.Command
+		}
+		short.Steps = append(short.Steps, s)
+	}
+	if put == "" || len(all.actions()) == 0 {
+		return fmt.Errorf("%s gives its operator no right", page.Name)
 	}
 	dir, err := os.MkdirTemp("", "walkthrough")
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer os.RemoveAll(dir)
-	home := filepath.Join(dir, "home")
-	err = (&walk.Runner{Dir: dir, Env: append(slices.Clone(env), "HOME="+home)}).Run(ctx, changed)
-	var step *walk.StepError
-	if !errors.As(err, &step) {
-		return 0, fmt.Errorf("without %s the page was not refused: %v", action, err)
+	runner := &walk.Runner{Dir: dir, Env: append(slices.Clone(env), "HOME="+filepath.Join(dir, "home"))}
+	runner.Mend = func(e *walk.StepError) (string, error) {
+		m := refusal.FindStringSubmatch(e.Got)
+		if m == nil || !slices.Contains(all.actions(), m[1]) || slices.Contains(granted, m[1]) {
+			return "", e
+		}
+		granted = append(granted, m[1])
+		fmt.Printf("%s:%d: refused without %s\n", path, e.Step.Line, m[1])
+		err := os.WriteFile(filepath.Join(dir, "operator.json"), []byte(all.only(granted)), 0o600)
+		return "(. ./aws.env; " + put + ")", err
 	}
-	if !strings.Contains(step.Got, "is not authorized to perform: "+action+" on resource: ") {
-		return 0, fmt.Errorf("without %s another thing went wrong: %w", action, err)
+	if err := runner.Run(ctx, short); err != nil {
+		return err
 	}
-	return step.Step.Line, nil
+	for _, action := range all.actions() {
+		if !slices.Contains(granted, action) {
+			return fmt.Errorf("%s: no step needs the operator's %s", path, action)
+		}
+	}
+	fmt.Printf("%s: each of the operator's %d actions is needed\n", path, len(granted))
+	return nil
+}
+
+var refusal = regexp.MustCompile(`is not authorized to perform: ([\w:-]+) on resource: `)
+
+// rights are a policy of allowing statements.
+type rights struct {
+	Version   string
+	Statement []statement
+}
+
+type statement struct {
+	Sid, Effect      string
+	Action, Resource []string
+}
+
+func (r rights) actions() (all []string) {
+	for _, s := range r.Statement {
+		all = append(all, s.Action...)
+	}
+	return all
+}
+
+// only is the policy with those of its actions. IAM takes no policy that says
+// nothing: so there is one action always, which needs no right.
+func (r rights) only(actions []string) string {
+	less := rights{r.Version, []statement{{"Nothing", "Allow", []string{"sts:GetCallerIdentity"}, []string{"*"}}}}
+	for _, s := range r.Statement {
+		s.Action = slices.DeleteFunc(slices.Clone(s.Action), func(a string) bool { return !slices.Contains(actions, a) })
+		if len(s.Action) > 0 {
+			less.Statement = append(less.Statement, s)
+		}
+	}
+	text, _ := json.Marshal(less) // of strings alone
+	return string(text)
 }

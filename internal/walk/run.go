@@ -26,6 +26,9 @@ type Runner struct {
 	Out    io.Writer // told each command as it runs, with its output; nil: nobody
 	// Timeout ends a command that hangs; zero: two minutes.
 	Timeout time.Duration
+	// Mend, if there is one, is asked at each step that does not hold, and gives
+	// a command after which the step is run again, or the page's error.
+	Mend func(*StepError) (command string, err error)
 }
 
 // A StepError says where a page does not hold.
@@ -56,21 +59,41 @@ func (r *Runner) Run(ctx context.Context, p *Page) error {
 			}
 			continue
 		}
-		if r.Out != nil {
-			fmt.Fprintf(r.Out, "$ %s\n", s.Command)
+		for {
+			failed := r.step(sh, p, s)
+			if failed == nil {
+				break
+			}
+			if r.Mend == nil {
+				return failed
+			}
+			command, err := r.Mend(failed)
+			if err != nil {
+				return err
+			}
+			if got, code, err := sh.run(command, r.timeout()); err != nil || code != 0 {
+				return &StepError{p.Name, s, got, fmt.Sprintf("%s: exit code %d, %v", command, code, err)}
+			}
 		}
-		got, code, err := sh.run(s.Command, r.timeout())
-		if r.Out != nil {
-			fmt.Fprint(r.Out, got)
-		}
-		switch {
-		case err != nil:
-			return &StepError{p.Name, s, got, err.Error()}
-		case code != s.Exit:
-			return &StepError{p.Name, s, got, fmt.Sprintf("exit code %d, the page says %d", code, s.Exit)}
-		case len(trimBlank(s.Want)) > 0 && !Matches(s.Want, got):
-			return &StepError{p.Name, s, got, "the page shows other output:\n" + strings.Join(s.Want, "\n")}
-		}
+	}
+	return nil
+}
+
+func (r *Runner) step(sh *shell, p *Page, s Step) *StepError {
+	if r.Out != nil {
+		fmt.Fprintf(r.Out, "$ %s\n", s.Command)
+	}
+	got, code, err := sh.run(s.Command, r.timeout())
+	if r.Out != nil {
+		fmt.Fprint(r.Out, got)
+	}
+	switch {
+	case err != nil:
+		return &StepError{p.Name, s, got, err.Error()}
+	case code != s.Exit:
+		return &StepError{p.Name, s, got, fmt.Sprintf("exit code %d, the page says %d", code, s.Exit)}
+	case len(trimBlank(s.Want)) > 0 && !Matches(s.Want, got):
+		return &StepError{p.Name, s, got, "the page shows other output:\n" + strings.Join(s.Want, "\n")}
 	}
 	return nil
 }

@@ -99,6 +99,24 @@ func TestNothingIsLeftRunning(t *testing.T) {
 	t.Errorf("process %s is alive five seconds later", pid)
 }
 
+func TestAStepIsMended(t *testing.T) {
+	p, err := Parse("p.md", "```console\n$ cat there\nyes\n$ cat elsewhere\n```\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := 0
+	r := &Runner{Dir: t.TempDir(), Env: []string{"PATH=" + os.Getenv("PATH")}, Mend: func(e *StepError) (string, error) {
+		if asked++; asked > 1 {
+			return "", e
+		}
+		return "echo yes > there", nil
+	}}
+	var step *StepError
+	if err := r.Run(t.Context(), p); !errors.As(err, &step) || step.Step.Command != "cat elsewhere" || asked != 2 {
+		t.Errorf("asked %d times: %v", asked, err)
+	}
+}
+
 func TestAPageWithinAnotherCommand(t *testing.T) {
 	p, err := Parse("p.md", "```console\n$ echo $WHERE\nelsewhere\n```\n")
 	if err != nil {
