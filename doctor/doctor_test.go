@@ -21,6 +21,11 @@ func TestEveryReasonIsKnown(t *testing.T) {
 		if r.Healthy || r.Cause.Reason != row.Slug || r.Cause.Mend == "" {
 			t.Errorf("%s: %+v", row.Slug, r.Cause)
 		}
+		for _, told := range []string{"a detail (" + row.Slug + "): a mend", `level=WARN msg="not mounted" reason=` + row.Slug + ` error="x"`, `{"reason":"` + row.Slug + `"}`} {
+			if got := Recognise(told); strings.Contains(row.Slug, "-") && !slices.Equal(got, []string{row.Slug}) {
+				t.Errorf("%q stands for %q", told, got)
+			}
+		}
 		if row.Message == "" {
 			continue
 		}

@@ -22,6 +22,12 @@ func broken() []string {
 	for _, r := range webRows() {
 		all = append(all, r.slug)
 	}
+	for _, r := range refusals() {
+		all = append(all, r.slug)
+	}
+	for _, v := range visits() {
+		all = append(all, v.slug)
+	}
 	for _, r := range requestRows() {
 		all = append(all, r.slug)
 	}
@@ -45,41 +51,46 @@ func heldUp() map[string]string {
 		"anchor-notifications": "TestAHealthyCertificateIsLeftAlone meets it; the sandbox has AWS's own settings alone, which nobody can mend there",
 		"profile-propagation":  "the sandbox has no trusted identity propagation, and no API of AWS's writes it",
 		"issuer-slow":          "takes as long as AWS waits",
-		"policy-malformed":     "IAM takes no such policy",
 	}
 }
 
-// others are reasons that no workload without credentials meets, by the
-// beginning of their slugs: what doctor knows of them, it knows by the words of
-// whoever refuses, or by the sandbox's record, as doctor's TestEveryReasonIsKnown
-// has it of each.
+// others are reasons that are not broken here, by the beginning of their slugs.
+// What doctor knows of them, it knows by the words of whoever refuses, or by the
+// sandbox's record, as doctor's TestEveryReasonIsKnown has it of each.
 func others() map[string]string {
 	const (
-		call     = "a refusal of a call that the workload makes with its credentials, or of a client that signs wrongly"
-		admin    = "a refusal of who administers"
-		check    = "daypass check and daypassctl pki say it before there is a workload"
-		endpoint = "a refusal of daypass's own endpoints, whose callers are told"
-		agent    = "a refusal of the agent, whose callers are told; an Event on the pod names it where it is the pod's"
-		program  = "a program of the cluster says it of itself, in its readiness or its object's status"
+		signs   = "a client that signs wrongly, as neither an SDK nor daypass does"
+		wants   = "a call that wants what the service does not have or take, as its words say; the service's own tests break each"
+		admin   = "a refusal of who administers, who reads AWS's words at once"
+		request = "daypass check and daypassctl pki say it before there is a workload"
+		agent   = "a token or a pod that the agent takes for another's; an Event on the pod names it where it is the pod's, and kube/agent's attacks break each"
+		asks    = "a request to the signer that no kubelet and no agent of ours makes"
+		mount   = "the mount's Event names it as it names those that are broken here; kube/secrets' tests break each"
+		program = "a program of the cluster says it of itself, in its readiness or its object's status"
+		nowhere = "daypass sends no such thing: its settings are refused before, as settings-malformed"
+		ours    = "of the sandbox, not of AWS"
+		google  = "Google's refusal of a call that daypass does not make"
 	)
 	return map[string]string{
-		"access-key-": call, "algorithm-": call, "authentication-": call, "authorization-": call, "body-": call, "checksum": call, "chunk": call,
-		"credential-": call, "date-": call, "decoded-": call, "duration-over-chained": call, "header": call, "host-": call, "kms-": call,
-		"packed-": call, "parameter-": call, "payload-": call, "policy-cross-account": call, "presign-": call, "query-": call, "s3-": call,
-		"scope-": call, "secret-": call, "secrets-": "the mount's Event says it, and pods do not start", "session-": call, "signature-": call, "signed-": call,
-		"sns-": call, "source-identity-fixed": call, "ssm-": call, "topic-": call, "trailer-": call, "transitive-": call, "x509-": call,
-		"fault": "the world of a sandbox asked for it", "internal-failure": "the sandbox itself failed", "operation-not-built": "the sandbox lacks it", "throttled": call,
-		"anywhere-": admin, "crl-signature": admin, "delete-": admin, "entity-": admin, "input-": admin, "pass-role-": admin,
-		"policy-not-attachable": admin, "policy-of-aws": admin, "quota-": admin, "setup-": admin, "pca-": admin, "eks-": admin,
-		"request-": check,
-		"caller-":  endpoint, "imds-": endpoint, "role-not-named": endpoint, "container-": endpoint, "listen-": endpoint, "live-exchange": check,
-		"agent-": agent, "pod-gone": agent, "pod-other-": agent, "pod-request-": "the signer's, which doctor tells as pod-certificate-refused", "credentials-none": agent,
-		"token-issuer-other": agent, "token-unbound": agent, "issuer-": "the Private CA issuer says it in its objects' status",
-		"google-": "Google's refusal of a token, before AWS is asked", "provider-": "OAuth tokens, which no workload of ours has, and thumbprints, which AWS no longer asks for",
+		"access-key-partition": "the sandbox has one partition at a time for a workload",
+		"algorithm-":           signs, "authentication-twice": signs, "authorization-": signs, "body-": signs, "checksum": signs, "chunk": signs, "credential-malformed": signs,
+		"date-": signs, "decoded-": signs, "headers-": signs, "host-": signs, "payload-": signs, "presign-": signs, "query-": signs, "scope-": signs,
+		"signature-v4a": signs, "signed-": signs, "trailer-": signs, "x509-": signs,
+		"kms-": wants, "parameter-": wants, "s3-": wants, "secret-": wants, "sns-": wants, "ssm-": wants, "pca-": wants, "throttled": wants,
+		"anywhere-": admin, "crl-signature": admin, "delete-": admin, "entity-": admin, "input-": admin, "pass-role-": admin, "policy-not-attachable": admin,
+		"policy-of-aws": admin, "quota-": admin, "setup-": admin, "eks-": admin,
+		"session-body": nowhere, "session-parameter": nowhere, "session-properties": nowhere,
+		"request-": request, "live-exchange": "daypass check's word for whatever AWS says",
+		"caller-remote": "needs a kernel with route_localnet", "imds-address": "needs an address of the machine's that others reach", "listen-": "daypass does not start; its own tests break it",
+		"agent-request-": asks, "pod-request-": asks, "pod-certificate-refused": "of a signer that is not ours, which names no reason",
+		"agent-port": program, "agent-address": program, "agent-filter": program, "agent-": agent, "pod-gone": agent, "pod-other-": agent, "credentials-none": agent,
+		"token-issuer-other": agent, "token-unbound": agent,
+		"secrets-": mount, "issuer-": "the Private CA issuer says it in its objects' status", "review-": program,
+		"fault": ours, "internal-failure": ours, "operation-not-built": ours,
+		"google-": google, "provider-": "OAuth tokens, which no workload of ours has, and thumbprints, which AWS no longer asks for",
 		"empty-credentials": "aws_signing_helper's, which is not here", "image-pull-": "the kubelet's, for a registry that is not here",
 		"method-unknown":  "the API server takes no such association, and the chart no such value",
 		"cluster-unnamed": "chart values without a name or a trust domain: unit tests of kube/identity and kube/inject have it", "windows-unsupported": "there is no node of Windows", "image-unset": "the chart names one always",
-		"review-": program,
 	}
 }
 

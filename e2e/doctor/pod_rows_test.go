@@ -209,10 +209,7 @@ func tokens() map[string]podRow {
 				p.must(err)
 			},
 			mend: func(p *patient) {
-				_, err := p.iam().PutRolePolicy(p.t.Context(), &iam.PutRolePolicyInput{
-					RoleName: aws.String(p.called(p.name)), PolicyName: aws.String("rights"), PolicyDocument: aws.String(s3Rights),
-				})
-				p.must(err)
+				p.may(s3Rights)
 			},
 		},
 	}
@@ -330,6 +327,8 @@ func certified(more string) string {
 	return "volumes: [{name: certificate, projected: {sources: [{podCertificate: {signerName: daypass.dev/workload, keyType: ECDSAP256, credentialBundlePath: bundle.pem" + more + "}}]}}]"
 }
 
+const certificateMount = "volumeMounts: [{name: certificate, mountPath: /certificate}]"
+
 // unsigned: there is an agent, and nobody who signs for it.
 func unsigned() map[string]podRow {
 	return map[string]podRow{
@@ -337,7 +336,10 @@ func unsigned() map[string]podRow {
 			slug: "agent-no-signer", before: func(p *patient) { p.associate(by(p.anchor, p.profile(p.role))) },
 			mend: func(p *patient) { p.bySigner() },
 		},
-		"waiting": {slug: "pod-certificate-waiting", before: (*patient).given, spec: certified(""), mendedSpec: certified("")},
+		"waiting": {
+			slug: "pod-certificate-waiting", before: (*patient).given,
+			spec: certified(""), container: certificateMount, mendedSpec: certified(""), mendedContainer: certificateMount,
+		},
 	}
 }
 
@@ -354,8 +356,9 @@ func served() map[string]podRow {
 		"agent": {before: func(p *patient) { p.bySigner() }},
 		"eks":   {before: func(p *patient) { p.eksAssociate(); p.associate("method: eks") }},
 		"demanding": {
-			slug: "pod-certificate-refused", before: (*patient).given,
-			spec: certified(", userAnnotations: {daypass.dev/wish: more}"), mendedSpec: certified(""),
+			slug: "pod-request-annotations", before: (*patient).given,
+			spec: certified(", userAnnotations: {daypass.dev/wish: more}"), container: certificateMount,
+			mendedSpec: certified(""), mendedContainer: certificateMount,
 		},
 		"unassociated": {
 			slug: "eks-association-missing", before: func(p *patient) { p.associate("method: eks") }, mend: (*patient).eksAssociate,

@@ -137,6 +137,11 @@ func TestPods(t *testing.T) {
 			w.eksCluster()
 			w.treat(t, served(), nil)
 		}},
+		{"with secrets", func(t *testing.T) {
+			w.driver()
+			w.sign()
+			w.treat(t, mounted(), nil)
+		}},
 		{"by somebody who may only look", w.looked},
 	} {
 		if !t.Run(phase.name, phase.run) {
@@ -152,7 +157,7 @@ const (
 	sidecars = "cluster: {name: e2e, method: web-identity, region: us-east-1}\ndetector: {enabled: false}\n" +
 		"webhook: {replicas: 1, certificates: {secret: '{serviceAccount}-certificate'}}\n"
 	agents = "cluster: {name: e2e, trustDomain: " + trustDomain + ", method: web-identity, region: us-east-1}\n" + one +
-		"node: {enabled: true, ownRole: {arn: 'arn:aws:iam::" + account + ":role/daypass-node'}}\n"
+		"node: {enabled: true, secrets: {enabled: true}, ownRole: {arn: 'arn:aws:iam::" + account + ":role/daypass-node'}}\n"
 )
 
 // sign has the cluster's signer run, and makes a trust anchor of its root.
@@ -243,7 +248,7 @@ func (w *ward) in(t *testing.T) *ward {
 // phases are all rows, in the order in which the cluster comes to have what they
 // need.
 func phases() []map[string]podRow {
-	return []map[string]podRow{uninstalled(), unattended(), unsettled(), injected(), tokens(), certificates(), unsigned(), served()}
+	return []map[string]podRow{uninstalled(), unattended(), unsettled(), injected(), tokens(), certificates(), unsigned(), served(), mounted()}
 }
 
 // treat breaks, examines, mends and examines again; meanwhile is what the

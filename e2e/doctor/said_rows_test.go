@@ -363,8 +363,12 @@ func keyServiceRefusals() []refusal {
 	}
 	return []refusal{
 		row("kms-key-disabled",
-			func(c *caller, k *kms.Client, h *held) { c.must(k.DisableKey(c.Context(), &kms.DisableKeyInput{KeyId: &h.key})) },
-			func(c *caller, k *kms.Client, h *held) { c.must(k.EnableKey(c.Context(), &kms.EnableKeyInput{KeyId: &h.key})) }),
+			func(c *caller, k *kms.Client, h *held) {
+				c.must(k.DisableKey(c.Context(), &kms.DisableKeyInput{KeyId: &h.key}))
+			},
+			func(c *caller, k *kms.Client, h *held) {
+				c.must(k.EnableKey(c.Context(), &kms.EnableKeyInput{KeyId: &h.key}))
+			}),
 		row("kms-key-state",
 			func(c *caller, k *kms.Client, h *held) {
 				c.must(k.ScheduleKeyDeletion(c.Context(), &kms.ScheduleKeyDeletionInput{KeyId: &h.key}))

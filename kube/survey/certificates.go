@@ -54,7 +54,11 @@ func (p *patient) requests(ctx context.Context) {
 	}
 	for _, c := range latest.Status.Conditions {
 		if c.Type == certificatesv1beta1.PodCertificateRequestConditionTypeDenied || c.Type == certificatesv1beta1.PodCertificateRequestConditionTypeFailed {
-			p.say(doctor.Fail, "pod-certificate-refused", "%s refused its certificate: %s: %s", latest.Spec.SignerName, c.Reason, c.Message)
+			slug := "pod-certificate-refused"
+			if said := doctor.Recognise(c.Message); len(said) == 1 { // our signer names its reason
+				slug = said[0]
+			}
+			p.say(doctor.Fail, slug, "%s refused its certificate: %s: %s", latest.Spec.SignerName, c.Reason, c.Message)
 			return
 		}
 	}

@@ -254,7 +254,8 @@ func (p *patient) events(ctx context.Context) {
 		if kind == "IdentityMissed" || kind == "Unhealthy" || kind == "BackOff" || kind == "FailedScheduling" {
 			continue // told before, or no business of ours
 		}
-		if kind == "IdentityRefused" && doctor.Recognise(latest[kind]) == nil { // the agent passes on what AWS said
+		said := doctor.Recognise(latest[kind])
+		if kind == "IdentityRefused" && said == nil || slices.Contains(said, "secrets-credentials") { // the agent passes on what AWS said
 			p.evidence.Answer = &doctor.Answer{Text: "the agent says: " + latest[kind]}
 			continue
 		}

@@ -1,0 +1,123 @@
+package doctor
+
+import (
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"daypass.dev/e2e/kube/addons"
+	"daypass.dev/e2e/kube/kubetest"
+)
+
+// driver has the Secrets Store CSI driver mount what daypass reads.
+func (w *ward) driver() {
+	w.t.Helper()
+	kubetest.Addon(w.t, addons.SecretsStore)
+	w.Kubectl("patch", "csidriver", "secrets-store.csi.k8s.io", "--type=merge",
+		`--patch={"spec": {"serviceAccountTokenInSecrets": true, "tokenRequests": [{"audience": "sts.amazonaws.com"}, {"audience": "pods.eks.amazonaws.com"}]}}`)
+}
+
+// mounts are the two lines of a pod's manifest that mount its class.
+func mounts(name string) (spec, container string) {
+	return "volumes: [{name: secrets, csi: {driver: secrets-store.csi.k8s.io, readOnly: true, volumeAttributes: {secretProviderClass: " + name + "}}}]",
+		"volumeMounts: [{name: secrets, mountPath: /secrets}]"
+}
+
+// class writes the pod's SecretProviderClass: its one object, with more fields,
+// and more parameters.
+func (p *patient) class(object, more string) {
+	p.t.Helper()
+	objects := "- {objectName: " + p.called(p.name) + ", objectType: secretsmanager" + object + "}"
+	p.classOf(objects, more)
+}
+
+func (p *patient) classOf(objects, more string) {
+	p.t.Helper()
+	p.Apply("apiVersion: secrets-store.csi.x-k8s.io/v1\nkind: SecretProviderClass\nmetadata: {name: " + p.name + "}\n" +
+		"spec:\n  provider: aws\n  parameters:\n    region: us-east-1\n" + more + "    objects: |\n      " + strings.ReplaceAll(objects, "\n", "\n      ") + "\n")
+}
+
+// stored makes the secret of the pod's name.
+func (p *patient) stored(value string) {
+	p.t.Helper()
+	_, err := secretsmanager.NewFromConfig(p.aws.Config()).CreateSecret(p.t.Context(), &secretsmanager.CreateSecretInput{
+		Name: aws.String(p.called(p.name)), SecretString: &value,
+	})
+	p.must(err)
+}
+
+// mounted are pods that start with secrets as files, or do not start.
+func mounted() map[string]podRow {
+	rows := map[string]podRow{
+		"secret":    {before: func(p *patient) { p.given(); p.stored("x"); p.class("", "") }},
+		"forgotten": {slug: "secret-not-found", before: func(p *patient) { p.given(); p.class("", "") }, mend: func(p *patient) { p.stored("x") }},
+		"forbidden": {
+			slug: "secrets-denied",
+			before: func(p *patient) {
+				p.given()
+				p.stored("x")
+				p.class("", "")
+				p.may(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}`)
+			},
+			mend: func(p *patient) {
+				p.may(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"secretsmanager:GetSecretValue","Resource":"*"}]}`)
+			},
+		},
+		"mistrusted": {
+			slug: "policy-condition",
+			before: func(p *patient) {
+				p.given()
+				p.stored("x")
+				p.class("", "")
+				p.trust(strings.ReplaceAll(p.sound(account), ":"+p.account+`"`, `:stranger"`))
+			},
+			mend: func(p *patient) { p.trust(p.sound(account)) },
+		},
+		"plain": {
+			slug: "secrets-json", mend: func(p *patient) { p.class("", "") },
+			before: func(p *patient) { p.given(); p.stored("x"); p.class(", jmesPath: [{path: a, objectAlias: b}]", "") },
+		},
+		"empty": {
+			slug: "secrets-jmes-result", mend: func(p *patient) { p.class(", jmesPath: [{path: a, objectAlias: b}]", "") },
+			before: func(p *patient) {
+				p.given()
+				p.stored(`{"a":"x"}`)
+				p.class(", jmesPath: [{path: c, objectAlias: b}]", "")
+			},
+		},
+		"cut": {
+			slug: "secrets-objects", mend: func(p *patient) { p.class("", "") },
+			before: func(p *patient) { p.given(); p.stored("x"); p.classOf("- [", "") },
+		},
+		"twice": {
+			slug: "secrets-collision",
+			before: func(p *patient) {
+				p.given()
+				p.stored("x")
+				one := "- {objectName: " + p.called(p.name) + ", objectType: secretsmanager, objectAlias: db}\n"
+				p.classOf(one+one, "")
+			},
+			mend: func(p *patient) { p.class("", "") },
+		},
+		"sworn": {
+			slug:   "secrets-method",
+			before: func(p *patient) { p.bySigner(); p.stored("x"); p.class("", "") },
+			mend:   func(p *patient) { p.class("", "    usePodIdentity: \"true\"\n") },
+		},
+	}
+	for name, r := range rows {
+		r.spec, r.container = mounts(name)
+		r.mendedSpec, r.mendedContainer = mounts(name)
+		rows[name] = r
+	}
+	return rows
+}
+
+// may gives the role these rights in place of its own.
+func (p *patient) may(text string) {
+	p.t.Helper()
+	_, err := p.iam().PutRolePolicy(p.t.Context(), &iam.PutRolePolicyInput{RoleName: aws.String(p.called(p.name)), PolicyName: aws.String("rights"), PolicyDocument: &text})
+	p.must(err)
+}
