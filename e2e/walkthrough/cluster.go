@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"daypass.dev/e2e/build"
 	"daypass.dev/e2e/kube"
 	"daypass.dev/e2e/kube/addons"
 	"daypass.dev/e2e/kube/kubetest"
@@ -108,21 +109,17 @@ func (s *stage) enter(ctx context.Context, text string) error {
 		path += ":" + filepath.Dir(helm)
 	}
 	if strings.Contains(text, "gcloud ") {
-		standIns := filepath.Join(s.runner.Dir, ".stand-ins")
-		build := exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(standIns, "gcloud"), "./e2e/walkthrough/gcloud")
-		build.Dir = s.cluster.Source
-		if out, err := build.CombinedOutput(); err != nil {
-			return errors.Join(fmt.Errorf("building the stand-in for gcloud: %s", out), err)
+		standIn, err := build.Ours(ctx, s.cluster.Source, "./e2e/walkthrough/gcloud")
+		if err != nil {
+			return err
 		}
-		path += ":" + standIns
+		path += ":" + filepath.Dir(standIn)
 	}
 	if err := os.Symlink(filepath.Join(s.cluster.Source, "charts"), filepath.Join(s.runner.Dir, "charts")); err != nil {
 		return err
 	}
-	for i, v := range s.runner.Env {
-		if rest, ok := strings.CutPrefix(v, "PATH="); ok {
-			s.runner.Env[i] = "PATH=" + path + ":" + rest
-		}
+	if err := toPath(s.runner, path); err != nil {
+		return err
 	}
 	s.runner.Within, s.runner.Timeout = within, 5*time.Minute
 	s.runner.Env = append(s.runner.Env, "KUBECONFIG="+s.cluster.Kubeconfig())

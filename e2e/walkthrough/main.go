@@ -109,6 +109,11 @@ func walkPage(ctx context.Context, keep bool, text string, page *walk.Page, runn
 			return err
 		}
 		runner.Env = append(runner.Env, "HOME="+home)
+		if wantsClone(text) {
+			if err := giveClone(ctx, home, runner); err != nil {
+				return err
+			}
+		}
 	}
 	if !wantsCluster(text) {
 		return runner.Run(ctx, page)
