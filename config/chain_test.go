@@ -58,7 +58,7 @@ func TestMistakesOfChains(t *testing.T) {
 		"external id":         func(s *Settings) { s.ExternalID = "a b" },
 		"no such file":        func(s *Settings) { s.SessionPolicyFile = "nowhere" },
 		"the file is empty":   func(s *Settings) { s.SessionPolicyFile = empty },
-		"larger than":         func(s *Settings) { s.SessionPolicyFile = large },
+		"more than":           func(s *Settings) { s.SessionPolicyFile = large },
 		"of partition aws-cn": func(s *Settings) { s.WorkloadRegion = "cn-north-1" },
 	} {
 		s := whole()

@@ -4,10 +4,8 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"io"
 	"net/http"
 	"net/url"
-	"os"
 
 	"daypass.dev/exchange"
 	"daypass.dev/internal/cli"
@@ -60,18 +58,10 @@ func (s *Settings) roots() (*x509.CertPool, error) {
 
 // readFile reads a file that a setting names, up to a limit. Errors are of
 // wrong usage.
-func readFile(what, path string, limit int, hint string) ([]byte, error) {
-	f, err := os.Open(path)
+func readFile(what, path string, limit int64, hint string) ([]byte, error) {
+	text, err := cli.ReadFile(path, limit)
 	if err != nil {
 		return nil, cli.Usagef(hint, "reading %s: %w", what, err)
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
-	if err != nil {
-		return nil, cli.Usagef(hint, "reading %s: %w", what, err)
-	}
-	if len(text) > limit {
-		return nil, cli.Usagef(hint, "reading %s %s: larger than %d bytes", what, path, limit)
 	}
 	return text, nil
 }

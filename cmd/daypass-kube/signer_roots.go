@@ -14,7 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -170,7 +169,7 @@ func regionOf(text, service string) (string, error) {
 // localRoot reads a certificate file, the root's certificate first, and its key
 // from a file or from KMS. All certificates of the file are to be trusted.
 func localRoot(ctx context.Context, certificate, key string, calls func() (aws.Config, error)) (pki.CA, []*x509.Certificate, error) {
-	text, err := readPEM(certificate)
+	text, err := cli.ReadFile(certificate, cli.Small)
 	if err != nil {
 		return pki.CA{}, nil, fmt.Errorf("reading the root's certificate: %w", err)
 	}
@@ -188,7 +187,7 @@ func localRoot(ctx context.Context, certificate, key string, calls func() (aws.C
 			return pki.CA{}, nil, err
 		}
 	} else {
-		if text, err = readPEM(key); err != nil {
+		if text, err = cli.ReadFile(key, cli.Small); err != nil {
 			return pki.CA{}, nil, fmt.Errorf("reading the root's key: %w", err)
 		}
 		if ca.Signer, err = pki.ParseKey(text); err != nil {
@@ -234,19 +233,4 @@ kms:GetPublicKey.`,
 		return err
 	}
 	return c
-}
-
-// readPEM reads a file of the size that certificates and keys have.
-func readPEM(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	const limit = 1 << 20
-	text, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err == nil && len(text) > limit {
-		err = fmt.Errorf("%s has more than %d bytes", path, limit)
-	}
-	return text, err
 }

@@ -8,8 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -168,17 +168,11 @@ func readCertificates(path string) ([]*x509.Certificate, []byte, error) {
 	return certs, data, err
 }
 
-// readSmall reads a file of the size that certificates and keys have.
+// readSmall reads a file; its errors leave the path to the caller.
 func readSmall(path string) ([]byte, error) {
-	const limit = 1 << 20
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err == nil && len(data) > limit {
-		err = fmt.Errorf("more than %d bytes", limit)
+	data, err := cli.ReadFile(path, cli.Small)
+	if at := (*fs.PathError)(nil); errors.As(err, &at) {
+		err = at.Err
 	}
 	return data, err
 }

@@ -3,11 +3,11 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"math/big"
-	"os"
 	"slices"
 	"strings"
+
+	"daypass.dev/internal/cli"
 )
 
 // A selector says which certificate of a store aws_signing_helper takes: each
@@ -45,18 +45,12 @@ func parseSelector(text string) (selector, error) {
 }
 
 func (s selector) readFile(path string) error {
-	const limit = 64 << 10
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, limit+1))
+	text, err := cli.ReadFile(path, cli.Small)
 	if err != nil {
 		return err
 	}
 	var entries []struct{ Key, Value string }
-	if len(text) > limit || json.Unmarshal(text, &entries) != nil {
+	if json.Unmarshal(text, &entries) != nil {
 		return fmt.Errorf(`the file is not JSON as [{"Key": "x509Subject", "Value": "CN=…"}]`)
 	}
 	for _, e := range entries {

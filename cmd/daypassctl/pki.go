@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -127,16 +126,7 @@ func parseLife(flag, s string) (time.Duration, error) {
 
 // readFile reads a file of the size that certificates and keys have.
 func readFile(what, path string) ([]byte, error) {
-	const limit = 1 << 20
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, cli.Usagef("", "reading %s: %w", what, err)
-	}
-	defer func() { _ = f.Close() }()
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err == nil && len(data) > limit {
-		err = fmt.Errorf("%s has more than %d bytes", path, limit)
-	}
+	data, err := cli.ReadFile(path, cli.Small)
 	if err != nil {
 		return nil, cli.Usagef("", "reading %s: %w", what, err)
 	}

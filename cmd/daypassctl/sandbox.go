@@ -144,17 +144,12 @@ func (o *sandboxOptions) readWorld() (*world.World, error) {
 	if o.world == "" {
 		return world.New(), nil
 	}
-	f, err := os.Open(o.world)
-	if err != nil {
-		return nil, cli.Usagef("", "reading the world: %w", err)
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxWorld+1))
-	if err != nil {
-		return nil, cli.Usagef("", "reading the world: %w", err)
-	}
+	text, err := cli.ReadFile(o.world, maxWorld)
 	if len(text) > maxWorld {
-		return nil, cli.Usagef("put large objects into files of their own", "reading the world: %s is over 16 MB", o.world)
+		return nil, cli.Usagef("put large objects into files of their own", "reading the world: %w", err)
+	}
+	if err != nil {
+		return nil, cli.Usagef("", "reading the world: %w", err)
 	}
 	w, err := world.Parse(o.world, text)
 	var wrong *world.ParseError
