@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"time"
-	"unicode/utf8"
 
 	"daypass.dev/pki"
 )
@@ -138,29 +137,20 @@ func (d *diagnosis) sessions() {
 }
 
 func (d *diagnosis) certificateSession(leaf *x509.Certificate) {
-	s := pki.SessionOf(leaf)
-	unfit := slices.ContainsFunc(s.Dropped, func(t pki.Tag) bool { return t.Key == "x509Subject/CN" })
-	if n := utf8.RuneCountInString(s.SourceIdentity); unfit || n > 64 {
-		d.fail("source-identity", "the common name would have to be the source identity "+pki.Printable(s.SourceIdentity))
+	if why := Unnameable(leaf); why != "" {
+		d.fail("source-identity", why)
 	}
+	var mappings map[string][]string
 	if d.Profile != nil && d.Profile.Unseen == "" {
-		s = s.Mapped(d.Profile.mappings())
+		mappings = d.Profile.mappings()
 	}
-	if d.Settings != nil && d.Settings.SessionName != "" {
-		s.Name = d.Settings.SessionName
+	name := ""
+	if d.Settings != nil {
+		name = d.Settings.SessionName
 	}
-	d.session = &claim{principal: principal("rolesanywhere.amazonaws.com"), action: "sts:AssumeRole", session: s}
-	ctx := &d.session.context
-	if anchor := partsOf(d.anchorARN()); anchor.account != "" {
-		ctx.Set("aws:SourceArn", d.anchorARN())
-		ctx.Set("aws:SourceAccount", anchor.account)
-		ctx.Set("aws:RequestedRegion", anchor.region)
-	}
-	for _, t := range s.Tags {
-		ctx.Set("aws:PrincipalTag/"+t.Key, t.Value)
-	}
-	ctx.Set("aws:PrincipalIsAWSService", "true")
-	ctx.Set("aws:PrincipalServiceName", "rolesanywhere.amazonaws.com")
+	claim := AnywhereClaim(leaf, d.anchorARN(), name, mappings)
+	d.session = &claim
+	s := claim.Session
 	d.pass(fmt.Sprintf("name %s, source identity %s, %d tags", s.Name, pki.Printable(s.SourceIdentity), len(s.Tags)))
 }
 

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"daypass.dev/pki"
-	"daypass.dev/policy"
 	"daypass.dev/reason"
 )
 
@@ -122,15 +121,7 @@ type diagnosis struct {
 	Evidence
 	Report
 	step    string
-	session *claim // who asks to become the role, once that is known
-}
-
-// A claim is who asks to become the role, and what the session would carry.
-type claim struct {
-	principal policy.Principal
-	action    string
-	session   pki.Session
-	context   policy.Context
+	session *Claim // who asks to become the role, once that is known
 }
 
 // Diagnose judges the evidence.

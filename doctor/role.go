@@ -94,7 +94,7 @@ func (d *diagnosis) action() string {
 	if d.session == nil {
 		return ""
 	}
-	return d.session.action
+	return d.session.Action
 }
 
 // trust asks the role's trust policy for each action that the assumption needs.
@@ -113,19 +113,11 @@ func (d *diagnosis) trust() {
 		d.unknown("there is no certificate or token to hold against the trust policy")
 		return
 	}
-	actions := []string{d.session.action}
-	if len(d.session.session.Tags) > 0 {
-		actions = append(actions, "sts:TagSession")
-	}
-	if d.session.session.SourceIdentity != "" {
-		actions = append(actions, "sts:SetSourceIdentity")
-	}
-	for _, action := range actions {
-		got := policy.Evaluate(policy.Request{
-			Principal: d.session.principal, Action: action, Resource: d.roleName(),
-			ResourceAccount: partsOf(d.roleARN()).account, Context: d.trustContext(),
-		}, policy.Policies{Resource: &policy.Named{Name: "the trust policy", Document: doc}})
-		d.decided(action, TrustReason(got.Reason, action), got)
+	base := d.baseContext()
+	base.Set("sts:DurationSeconds", strconv.Itoa(int(d.duration()/time.Second)))
+	trust := &policy.Named{Name: "the trust policy", Document: doc}
+	for _, a := range d.session.Assume(trust, d.roleName(), partsOf(d.roleARN()).account, base) {
+		d.decided(a.Action, a.Reason, a.Decision)
 	}
 }
 
@@ -135,18 +127,6 @@ func (d *diagnosis) roleName() string {
 		return arn
 	}
 	return "arn:aws:iam::000000000000:role/the-role"
-}
-
-// TrustReason gives the two actions that trust policies often lack reasons of
-// their own: slug is what policy.Evaluate found of action.
-func TrustReason(slug, action string) string {
-	switch {
-	case slug == "policy-action" && action == "sts:TagSession":
-		return "trust-tag-session"
-	case slug == "policy-action" && action == "sts:SetSourceIdentity":
-		return "trust-source-identity"
-	}
-	return slug
 }
 
 func (d *diagnosis) decided(what, slug string, got policy.Decision) {
@@ -171,33 +151,6 @@ func (d *diagnosis) malformed(what string, err error) {
 		detail = fmt.Sprintf("%s, line %d: %s %s", what, wrong.Line, wrong.Message, wrong.Hint)
 	}
 	d.fail("policy-malformed", detail)
-}
-
-// trustContext are the keys of the assumption.
-func (d *diagnosis) trustContext() policy.Context {
-	ctx := d.baseContext()
-	s := d.session.session
-	if s.Name != "" {
-		ctx.Set("sts:RoleSessionName", s.Name)
-	}
-	if s.SourceIdentity != "" {
-		ctx.Set("sts:SourceIdentity", s.SourceIdentity)
-	}
-	ctx.Set("sts:DurationSeconds", strconv.Itoa(int(d.duration()/time.Second)))
-	var keys []string
-	for _, t := range s.Tags {
-		ctx.Set("aws:RequestTag/"+t.Key, t.Value)
-		keys = append(keys, t.Key)
-	}
-	ctx.SetMulti("aws:TagKeys", keys...)
-	for key, v := range d.session.context {
-		if v.Multi {
-			ctx.SetMulti(key, v.List...)
-		} else {
-			ctx.Set(key, v.List...)
-		}
-	}
-	return ctx
 }
 
 // baseContext holds the keys that every request to or of the role has.
@@ -264,10 +217,10 @@ func (d *diagnosis) request() {
 		all.Session = append(all.Session, policy.Named{Name: name, Document: doc})
 	}
 	ctx := d.baseContext()
-	for _, t := range d.session.session.Tags {
+	for _, t := range d.session.Session.Tags {
 		ctx.Set("aws:PrincipalTag/"+t.Key, t.Value)
 	}
-	role, name := partsOf(d.roleName()), d.session.session.Name
+	role, name := partsOf(d.roleName()), d.session.Session.Name
 	who := policy.Principal{
 		Kind: policy.RoleSession, Account: role.account, RoleARN: d.roleName(), RoleID: d.Role.ID,
 		ARN: "arn:" + role.partition + ":sts::" + role.account + ":assumed-role/" + role.name + "/" + name,

@@ -351,8 +351,8 @@ func (d *diagnosis) tokenSession() {
 		partition := partsOf(d.roleName()).partition
 		name = "arn:" + partition + ":iam::" + account + ":oidc-provider/" + name
 	}
-	d.session = &claim{principal: policy.Principal{Kind: policy.WebIdentity, Name: name, Account: account}, action: "sts:AssumeRoleWithWebIdentity", session: s}
-	ctx := &d.session.context
+	d.session = &Claim{Principal: policy.Principal{Kind: policy.WebIdentity, Name: name, Account: account}, Action: "sts:AssumeRoleWithWebIdentity", Session: s}
+	ctx := &d.session.Context
 	ctx.Set("aws:FederatedProvider", name)
 	ctx.Set(t.provider()+":aud", t.audience())
 	ctx.Set(t.provider()+":sub", t.subject())

@@ -17,6 +17,13 @@ func (c *Context) SetMulti(key string, values ...string) {
 	c.put(key, Values{List: values, Multi: true})
 }
 
+// Add sets all keys of more.
+func (c *Context) Add(more Context) {
+	for key, v := range more {
+		c.put(key, v)
+	}
+}
+
 func (c *Context) put(key string, v Values) {
 	if *c == nil {
 		*c = Context{}

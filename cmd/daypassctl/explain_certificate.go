@@ -5,11 +5,9 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"daypass.dev/doctor"
 	"daypass.dev/pki"
-	"daypass.dev/policy"
 	"daypass.dev/reason"
 )
 
@@ -46,19 +44,14 @@ func (x *examination) examineProfile() {
 	} else {
 		x.pass(stepProfile, "%s lists the role and is enabled", pki.Printable(x.profile.Name))
 	}
-	s := pki.SessionOf(x.evidence.Leaf)
-	unfit := slices.ContainsFunc(s.Dropped, func(t pki.Tag) bool { return t.Key == "x509Subject/CN" })
-	if n := utf8.RuneCountInString(s.SourceIdentity); unfit || n > 64 {
-		x.fail(stepSession, "source-identity", "the common name would have to be the source identity %s", pki.Printable(s.SourceIdentity))
+	if why := doctor.Unnameable(x.evidence.Leaf); why != "" {
+		x.fail(stepSession, "source-identity", "%s", why)
 	}
-	s = s.Mapped(x.profile.mappings())
-	if x.sessionName != "" {
-		s.Name = x.sessionName
+	claim := doctor.AnywhereClaim(x.evidence.Leaf, x.anchorARN, x.sessionName, x.profile.mappings())
+	if x.profile != nil {
+		claim.Context.Set("sts:DurationSeconds", fmt.Sprint(int(x.profile.duration()/time.Second)))
 	}
-	x.caller = &claimant{
-		principal: policy.Principal{Kind: policy.Service, Name: "rolesanywhere.amazonaws.com"},
-		action:    "sts:AssumeRole", session: s, context: x.anywhereContext(s),
-	}
+	x.caller = &claimant{Claim: claim}
 	x.tellSession()
 }
 
@@ -85,29 +78,9 @@ func (x *examination) profileFault() (slug, detail string) {
 	return "", ""
 }
 
-// anywhereContext are the keys that Roles Anywhere adds when it assumes a role:
-// its tags are also the principal's.
-func (x *examination) anywhereContext(s pki.Session) policy.Context {
-	var ctx policy.Context
-	if m := anchorARNForm.FindStringSubmatch(x.anchorARN); m != nil {
-		ctx.Set("aws:SourceArn", x.anchorARN)
-		ctx.Set("aws:SourceAccount", m[2])
-		ctx.Set("aws:RequestedRegion", m[1])
-	}
-	if x.profile != nil {
-		ctx.Set("sts:DurationSeconds", fmt.Sprint(int(x.profile.duration()/time.Second)))
-	}
-	for _, t := range s.Tags {
-		ctx.Set("aws:PrincipalTag/"+t.Key, t.Value)
-	}
-	ctx.Set("aws:PrincipalIsAWSService", "true")
-	ctx.Set("aws:PrincipalServiceName", "rolesanywhere.amazonaws.com")
-	return ctx
-}
-
 // tellSession keeps what session results.
 func (x *examination) tellSession() {
-	s := x.caller.session
+	s := x.caller.Session
 	x.Session = &explainedSession{Session: s, Role: x.role.ARN, Transitive: x.caller.transitive}
 	name := s.Name
 	if name == "" {

@@ -14,8 +14,8 @@ func (x *examination) examineRequest() error {
 		return err
 	}
 	name := "the-session"
-	if x.caller != nil && x.caller.session.Name != "" {
-		name = x.caller.session.Name
+	if x.caller != nil && x.caller.Session.Name != "" {
+		name = x.caller.Session.Name
 	} else if x.sessionName != "" {
 		name = x.sessionName
 	}
@@ -26,8 +26,8 @@ func (x *examination) examineRequest() error {
 		r.ResourceAccount = part[4]
 		r.Context.Set("aws:ResourceAccount", part[4])
 	}
-	overlay(&r.Context, x.sessionContext(r.Principal))
-	overlay(&r.Context, x.given)
+	r.Context.Add(x.sessionContext(r.Principal))
+	r.Context.Add(x.given)
 	x.decided(stepRequest, explainedDecision{Action: x.action, Resource: x.resource}, policy.Evaluate(r, policies))
 	return nil
 }
@@ -92,14 +92,14 @@ func (x *examination) sessionContext(p policy.Principal) policy.Context {
 	if x.caller == nil {
 		return ctx
 	}
-	for _, t := range x.caller.session.Tags {
+	for _, t := range x.caller.Session.Tags {
 		ctx.Set("aws:PrincipalTag/"+t.Key, t.Value)
 	}
-	if id := x.caller.session.SourceIdentity; id != "" {
+	if id := x.caller.Session.SourceIdentity; id != "" {
 		ctx.Set("aws:SourceIdentity", id)
 	}
 	ctx.Set("aws:TokenIssueTime", x.now.UTC().Format(time.RFC3339))
 	ctx.Set("aws:MultiFactorAuthPresent", "false")
-	overlay(&ctx, x.caller.lasting)
+	ctx.Add(x.caller.lasting)
 	return ctx
 }

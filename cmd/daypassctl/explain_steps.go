@@ -6,6 +6,7 @@ import (
 	"time"
 	"unicode"
 
+	"daypass.dev/doctor"
 	"daypass.dev/internal/cli"
 	"daypass.dev/pki"
 	"daypass.dev/policy"
@@ -69,11 +70,8 @@ type examination struct {
 
 // A claimant is who asks to become the role.
 type claimant struct {
-	principal  policy.Principal
-	action     string // sts:AssumeRole or its kin
-	session    pki.Session
+	doctor.Claim
 	transitive []string
-	context    policy.Context // further keys of the trust policy's evaluation
 	lasting    policy.Context // further keys of its session
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"daypass.dev/doctor"
 	"daypass.dev/pki"
 	"daypass.dev/policy"
 	"daypass.dev/sandbox/oidc"
@@ -34,10 +35,11 @@ func (x *examination) examineToken() error {
 		s.Tags = append(s.Tags, pki.Tag{Key: key, Value: id.Tags[key]})
 	}
 	x.caller = &claimant{
-		principal: policy.Principal{Kind: policy.WebIdentity, Name: id.Provider, Account: x.account},
-		action:    "sts:AssumeRoleWithWebIdentity",
-		session:   s, transitive: id.TransitiveTags,
-		context: x.webContext(id), lasting: lastingContext(id),
+		Claim: doctor.Claim{
+			Principal: policy.Principal{Kind: policy.WebIdentity, Name: id.Provider, Account: x.account},
+			Action:    "sts:AssumeRoleWithWebIdentity", Session: s, Context: x.webContext(id),
+		},
+		transitive: id.TransitiveTags, lasting: lastingContext(id),
 	}
 	x.tellSession()
 	return nil

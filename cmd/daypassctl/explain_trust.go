@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"daypass.dev/doctor"
 	"daypass.dev/pki"
 	"daypass.dev/policy"
 )
@@ -29,20 +28,18 @@ type explainedDecision struct {
 // examineTrust asks the trust policy for each action that the assumption
 // needs, and holds the session's life against the role's.
 func (x *examination) examineTrust() {
-	actions := []string{x.caller.action}
-	if len(x.caller.session.Tags) > 0 {
-		actions = append(actions, "sts:TagSession")
+	base := x.timeContext()
+	for _, t := range x.role.Tags {
+		base.Set("aws:ResourceTag/"+t.Key, t.Value)
+		base.Set("iam:ResourceTag/"+t.Key, t.Value)
 	}
-	if x.caller.session.SourceIdentity != "" {
-		actions = append(actions, "sts:SetSourceIdentity")
-	}
-	for _, action := range actions {
-		d := policy.Evaluate(policy.Request{
-			Principal: x.caller.principal, Action: action, Resource: x.role.ARN,
-			ResourceAccount: x.account, Context: x.trustContext(),
-		}, policy.Policies{Resource: x.role.trust})
-		d.Reason = doctor.TrustReason(d.Reason, action)
-		x.decided(stepTrust, explainedDecision{Action: action, Resource: x.role.ARN}, d)
+	claim := x.caller.Claim
+	claim.Context = nil
+	claim.Context.Add(x.caller.Context)
+	claim.Context.SetMulti("sts:TransitiveTagKeys", x.caller.transitive...)
+	claim.Context.Add(x.given)
+	for _, a := range claim.Assume(x.role.trust, x.role.ARN, x.account, base) {
+		x.decided(stepTrust, explainedDecision{Action: a.Action, Resource: x.role.ARN}, a.Decision)
 	}
 	if x.profile == nil || x.role.MaxSession == 0 {
 		return
@@ -89,32 +86,6 @@ func (x *examination) perhaps(missing []string) string {
 	return "; if the request does carry it, say so: " + strings.Join(slices.Compact(told), " ")
 }
 
-// trustContext are the keys of the assumption.
-func (x *examination) trustContext() policy.Context {
-	ctx := x.timeContext()
-	s := x.caller.session
-	if s.Name != "" {
-		ctx.Set("sts:RoleSessionName", s.Name)
-	}
-	if s.SourceIdentity != "" {
-		ctx.Set("sts:SourceIdentity", s.SourceIdentity)
-	}
-	for _, t := range x.role.Tags {
-		ctx.Set("aws:ResourceTag/"+t.Key, t.Value)
-		ctx.Set("iam:ResourceTag/"+t.Key, t.Value)
-	}
-	var keys []string
-	for _, t := range s.Tags {
-		ctx.Set("aws:RequestTag/"+t.Key, t.Value)
-		keys = append(keys, t.Key)
-	}
-	ctx.SetMulti("aws:TagKeys", keys...)
-	ctx.SetMulti("sts:TransitiveTagKeys", x.caller.transitive...)
-	overlay(&ctx, x.caller.context)
-	overlay(&ctx, x.given)
-	return ctx
-}
-
 // timeContext holds the keys that every request has.
 func (x *examination) timeContext() policy.Context {
 	var ctx policy.Context
@@ -125,15 +96,4 @@ func (x *examination) timeContext() policy.Context {
 		ctx.Set("aws:ResourceAccount", x.account)
 	}
 	return ctx
-}
-
-// overlay sets all keys of over in ctx.
-func overlay(ctx *policy.Context, over policy.Context) {
-	for key, v := range over {
-		if v.Multi {
-			ctx.SetMulti(key, v.List...)
-		} else {
-			ctx.Set(key, v.List...)
-		}
-	}
 }
