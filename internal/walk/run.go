@@ -60,7 +60,7 @@ func (r *Runner) Run(ctx context.Context, p *Page) error {
 			continue
 		}
 		for {
-			failed := r.step(sh, p, s)
+			failed := r.step(ctx, sh, p, s)
 			if failed == nil {
 				break
 			}
@@ -71,7 +71,7 @@ func (r *Runner) Run(ctx context.Context, p *Page) error {
 			if err != nil {
 				return err
 			}
-			if got, code, err := sh.run(command, r.timeout()); err != nil || code != 0 {
+			if got, code, err := sh.run(ctx, command, r.timeout()); err != nil || code != 0 {
 				return &StepError{p.Name, s, got, fmt.Sprintf("%s: exit code %d, %v", command, code, err)}
 			}
 		}
@@ -79,11 +79,11 @@ func (r *Runner) Run(ctx context.Context, p *Page) error {
 	return nil
 }
 
-func (r *Runner) step(sh *shell, p *Page, s Step) *StepError {
+func (r *Runner) step(ctx context.Context, sh *shell, p *Page, s Step) *StepError {
 	if r.Out != nil {
 		fmt.Fprintf(r.Out, "$ %s\n", s.Command)
 	}
-	got, code, err := sh.run(s.Command, r.timeout())
+	got, code, err := sh.run(ctx, s.Command, r.timeout())
 	if r.Out != nil {
 		fmt.Fprint(r.Out, got)
 	}
@@ -160,7 +160,7 @@ func (r *Runner) start(ctx context.Context) (*shell, error) {
 	return sh, nil
 }
 
-func (s *shell) run(command string, limit time.Duration) (got string, code int, err error) {
+func (s *shell) run(ctx context.Context, command string, limit time.Duration) (got string, code int, err error) {
 	// The leading newline keeps the mark apart from output without one.
 	if _, err := fmt.Fprintf(s.in, "%s\nprintf '\\n%s %%d\\n' $?\n", command, s.prompt); err != nil {
 		return "", 0, fmt.Errorf("talking to bash: %w", err)
@@ -178,6 +178,8 @@ func (s *shell) run(command string, limit time.Duration) (got string, code int, 
 				return strings.TrimSuffix(b.String(), "\n"), code, err
 			}
 			b.WriteString(line)
+		case <-ctx.Done(): // what the command started may hold the output on
+			return b.String(), 0, ctx.Err()
 		case <-deadline:
 			return b.String(), 0, fmt.Errorf("no end after %v", limit)
 		}

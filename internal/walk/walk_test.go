@@ -1,6 +1,7 @@
 package walk
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -116,6 +117,24 @@ func TestAStepIsMended(t *testing.T) {
 		t.Errorf("asked %d times: %v", asked, err)
 	}
 }
+
+// Who interrupts a page does not wait for its commands.
+func TestInterrupted(t *testing.T) {
+	p, err := Parse("p.md", "```console\n$ sleep 300 & sleep 300\n```\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	r := &Runner{Dir: t.TempDir(), Env: os.Environ(), Out: told(cancel)}
+	if err := r.Run(ctx, p); err == nil || !strings.Contains(err.Error(), context.Canceled.Error()) {
+		t.Errorf("an interrupted page ends with %v", err)
+	}
+}
+
+// told calls a function when it is written to.
+type told func()
+
+func (f told) Write(text []byte) (int, error) { f(); return len(text), nil }
 
 func TestAPageWithinAnotherCommand(t *testing.T) {
 	p, err := Parse("p.md", "```console\n$ echo $WHERE\nelsewhere\n```\n")
