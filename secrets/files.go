@@ -79,9 +79,9 @@ type File struct {
 // A Version is which version of an object a mount holds.
 type Version struct{ Object, Version string }
 
-// MaxTotal is how many bytes all files of a mount may have together: the driver
+// maxTotal is how many bytes all files of a mount may have together: the driver
 // takes no message of more than 4 MiB.
-const MaxTotal = 4<<20 - 64<<10
+const maxTotal = 4<<20 - 64<<10
 
 // Render makes the files of a class out of the values of its objects, in their
 // order. Files without a mode of their own get mode. It is all or nothing;
@@ -118,7 +118,7 @@ func (c *Class) Render(values []Value, mode fs.FileMode) ([]File, []Version, err
 			versions = append(versions, Version{p.File.Path, v.Version})
 		}
 	}
-	if total > MaxTotal {
+	if total > maxTotal {
 		return nil, nil, tooLarge(total)
 	}
 	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
@@ -126,7 +126,7 @@ func (c *Class) Render(values []Value, mode fs.FileMode) ([]File, []Version, err
 }
 
 func tooLarge(total int) *Error {
-	return wrong("secrets-too-large", "", "the files have %d bytes together, more than %d", total, MaxTotal)
+	return wrong("secrets-too-large", "", "the files have %d bytes together, more than %d", total, maxTotal)
 }
 
 // checkJMES compiles a JMESPath; the library's panics on odd texts become

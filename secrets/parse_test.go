@@ -202,7 +202,7 @@ func TestWrongValues(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _, err = c.Render([]Value{{Data: make([]byte, MaxTotal)}}, fs.FileMode(0o644))
+	_, _, err = c.Render([]Value{{Data: make([]byte, maxTotal)}}, fs.FileMode(0o644))
 	var e *Error
 	if !errors.As(err, &e) || e.Slug != "secrets-too-large" {
 		t.Errorf("too large: %v", err)

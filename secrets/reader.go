@@ -108,7 +108,7 @@ func (r *Reader) Read(ctx context.Context, p Principal, c *Class, region string,
 	for _, v := range values {
 		total += len(v.Data)
 	}
-	if total > MaxTotal { // it would be remembered in vain
+	if total > maxTotal { // it would be remembered in vain
 		r.forget(p, regions, c)
 		return nil, tooLarge(total)
 	}

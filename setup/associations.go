@@ -84,7 +84,7 @@ func (c *Client) readAssociations(ctx context.Context, s *State) error {
 			a := one.Association
 			s.associations[aws.ToString(a.Namespace)+"/"+aws.ToString(a.ServiceAccount)] = association{
 				id: aws.ToString(a.AssociationId), arn: aws.ToString(a.AssociationArn), role: aws.ToString(a.RoleArn),
-				cluster: aws.ToString(name), own: a.Tags[OwnTag] == c.file.Name,
+				cluster: aws.ToString(name), own: a.Tags[ownTag] == c.file.Name,
 				plain: !aws.ToBool(a.DisableSessionTags) && aws.ToString(a.TargetRoleArn) == "" && aws.ToString(a.Policy) == "",
 			}
 		}
@@ -103,7 +103,7 @@ func (p *Plan) associate(s *State) error {
 			namespace, account, _ := strings.Cut(want.account, "/")
 			in := &eks.CreatePodIdentityAssociationInput{
 				ClusterName: aws.String(f.Cluster.eksName()), Namespace: aws.String(namespace), ServiceAccount: aws.String(account),
-				RoleArn: aws.String(arn), Tags: map[string]string{OwnTag: f.Name},
+				RoleArn: aws.String(arn), Tags: map[string]string{ownTag: f.Name},
 			}
 			step.Sign, step.Action, step.Resource = "+", "eks:CreatePodIdentityAssociation", f.Cluster.ARN
 			step.run = func(ctx context.Context, c *Client, _ *made) error {

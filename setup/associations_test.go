@@ -41,7 +41,7 @@ func TestAssociationsThatSomebodyChanged(t *testing.T) {
 		}, "setup-foreign"},
 		"others', without tags": {func(a *world.Account) { of(a, "web").Tags, of(a, "web").DisableSessionTags = nil, true }, "setup-foreign"},
 		"another file's, changed": {func(a *world.Account) {
-			of(a, "web").Tags = map[string]string{OwnTag: "test"}
+			of(a, "web").Tags = map[string]string{ownTag: "test"}
 			of(a, "web").RoleARN = "arn:aws:iam::111122223333:role/x"
 		}, "setup-foreign"},
 	} {

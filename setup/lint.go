@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// Lint says what in a role's trust policy lets in more than the workloads that
+// lint says what in a role's trust policy lets in more than the workloads that
 // it names, where it trusts Roles Anywhere, EKS Pod Identity or an OIDC provider;
 // nothing about other statements, and nothing about what is no policy.
-func Lint(trust string) (all []string) {
+func lint(trust string) (all []string) {
 	var doc struct{ Statement many[loose] }
 	if json.Unmarshal([]byte(trust), &doc) != nil {
 		return nil

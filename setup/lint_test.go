@@ -43,7 +43,7 @@ func TestLint(t *testing.T) {
 		if _, err := policy.Parse(policy.Trust, text); err != nil {
 			t.Errorf("%s: %v", row.name, err)
 		}
-		got := Lint(text)
+		got := lint(text)
 		if row.want == "" && len(got) > 0 || row.want != "" && (len(got) != 1 || !strings.Contains(got[0], row.want)) {
 			t.Errorf("%s: %q, want %q", row.name, got, row.want)
 		}
@@ -55,7 +55,7 @@ func TestLint(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := Lint(text); len(got) > 0 {
+			if got := lint(text); len(got) > 0 {
 				t.Errorf("%s, %s: %q", method, name, got)
 			}
 		}
@@ -91,7 +91,7 @@ func TestPlanWarnsOfWideRoles(t *testing.T) {
 
 func FuzzLint(f *testing.F) {
 	f.Add(`{"Statement":{"Effect":"Allow","Principal":{"Federated":["x:oidc-provider/y"]},"Condition":{"StringLike":{"y:sub":["*",true,1]}}}}`)
-	f.Fuzz(func(_ *testing.T, text string) { Lint(text) })
+	f.Fuzz(func(_ *testing.T, text string) { lint(text) })
 }
 
 // A file that is right can still say too much.

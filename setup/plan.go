@@ -57,7 +57,7 @@ type Plan struct {
 func (f *File) Plan(s *State, prune bool) (*Plan, error) {
 	p := &Plan{file: f, read: f, made: made{anchor: unknownAnchor(f)}, Warnings: f.warnings()}
 	for _, name := range slices.Sorted(maps.Keys(s.others)) {
-		for _, what := range Lint(s.others[name]) {
+		for _, what := range lint(s.others[name]) {
 			p.Warnings = append(p.Warnings, "role "+name+", not of this file: "+what)
 		}
 	}
@@ -117,11 +117,11 @@ func (p *Plan) provider(s *State) error {
 }
 
 func (f *File) iamTags() []iamtypes.Tag {
-	return []iamtypes.Tag{{Key: aws.String(OwnTag), Value: aws.String(f.Name)}}
+	return []iamtypes.Tag{{Key: aws.String(ownTag), Value: aws.String(f.Name)}}
 }
 
 func (f *File) tags() []types.Tag {
-	return []types.Tag{{Key: aws.String(OwnTag), Value: aws.String(f.Name)}}
+	return []types.Tag{{Key: aws.String(ownTag), Value: aws.String(f.Name)}}
 }
 
 func (t *TrustAnchor) source() *types.Source {

@@ -100,7 +100,7 @@ func (f *File) shell() (string, error) {
 	var b strings.Builder
 	say := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	say("set -eu\nexport AWS_REGION=%s AWS_DEFAULT_REGION=%s", f.Region, f.Region)
-	tag := "Key=" + OwnTag + ",Value=" + f.Name
+	tag := "Key=" + ownTag + ",Value=" + f.Name
 	if f.issuer() != "" {
 		say("aws iam create-open-id-connect-provider --url %s --client-id-list %s --tags %s >/dev/null", quoted(f.issuer()), quoted(f.Cluster.audience()), tag)
 	}
@@ -114,7 +114,7 @@ func (f *File) shell() (string, error) {
 			return "", err
 		}
 		say("anchor=$(aws rolesanywhere create-trust-anchor --name %s --enabled --tags key=%s,value=%s --source %s --query trustAnchor.trustAnchorArn --output text)",
-			f.anywhereName(), OwnTag, f.Name, quoted(string(text)))
+			f.anywhereName(), ownTag, f.Name, quoted(string(text)))
 	}
 	for _, r := range roles {
 		trust := quoted(compact(r.trust))
@@ -136,12 +136,12 @@ func (f *File) shell() (string, error) {
 			arns = append(arns, f.RoleARN(name))
 		}
 		say("profile=$(aws rolesanywhere create-profile --name %s --enabled --accept-role-session-name --duration-seconds %d --tags key=%s,value=%s --role-arns %s --query profile.profileArn --output text)",
-			f.anywhereName(), seconds(f.TrustAnchor.Sessions), OwnTag, f.Name, strings.Join(arns, " "))
+			f.anywhereName(), seconds(f.TrustAnchor.Sessions), ownTag, f.Name, strings.Join(arns, " "))
 	}
 	for _, a := range f.associations() {
 		namespace, account, _ := strings.Cut(a.account, "/")
 		say("aws eks create-pod-identity-association --cluster-name %s --namespace %s --service-account %s --role-arn %s --tags %s=%s >/dev/null",
-			f.Cluster.eksName(), namespace, account, f.RoleARN(a.role), OwnTag, f.Name)
+			f.Cluster.eksName(), namespace, account, f.RoleARN(a.role), ownTag, f.Name)
 	}
 	values, err := f.told()
 	if err != nil {
@@ -184,7 +184,7 @@ func (f *File) cloudFormation() (string, error) {
 		return "", err
 	}
 	type object = map[string]any
-	tags := []object{{"Key": OwnTag, "Value": f.Name}}
+	tags := []object{{"Key": ownTag, "Value": f.Name}}
 	resources, outputs := object{}, object{}
 	ids := f.ids(newNamer(""), "Role")
 	if f.issuer() != "" {

@@ -22,7 +22,7 @@ func (f *File) terraform() (string, error) {
 		}
 		resources[kind][name] = body
 	}
-	tags := object{OwnTag: f.Name}
+	tags := object{ownTag: f.Name}
 	outputs := object{}
 	if f.issuer() != "" {
 		put("aws_iam_openid_connect_provider", "cluster", object{"url": f.issuer(), "client_id_list": []string{f.Cluster.audience()}, "tags": tags})
@@ -93,7 +93,7 @@ func (f *File) ack() (string, error) {
 		return "", err
 	}
 	type object = map[string]any
-	tags := []object{{"key": OwnTag, "value": f.Name}}
+	tags := []object{{"key": ownTag, "value": f.Name}}
 	const version = "iam.services.k8s.aws/v1alpha1"
 	ids := f.ids(newNamer("-"), "daypass "+f.Name)
 	var docs []object
@@ -115,7 +115,7 @@ func (f *File) ack() (string, error) {
 		namespace, account, _ := strings.Cut(a.account, "/")
 		docs = append(docs, object{"apiVersion": "eks.services.k8s.aws/v1alpha1", "kind": "PodIdentityAssociation",
 			"metadata": object{"name": "daypass-" + f.Name + "-" + namespace + "." + account},
-			"spec":     object{"clusterName": f.Cluster.eksName(), "namespace": namespace, "serviceAccount": account, "roleARN": f.RoleARN(a.role), "tags": object{OwnTag: f.Name}}})
+			"spec":     object{"clusterName": f.Cluster.eksName(), "namespace": namespace, "serviceAccount": account, "roleARN": f.RoleARN(a.role), "tags": object{ownTag: f.Name}}})
 	}
 	var b strings.Builder
 	enc := yaml.NewEncoder(&b)

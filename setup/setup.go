@@ -14,9 +14,9 @@ import (
 	"daypass.dev/reason"
 )
 
-// OwnTag is the key of the tag that marks what a file made; its value is the
+// ownTag is the key of the tag that marks what a file made; its value is the
 // file's name.
-const OwnTag = "daypass.dev/setup"
+const ownTag = "daypass.dev/setup"
 
 // A RefusedError says why nothing is done: a slug of the catalogue, what was
 // found, and how to mend it.

@@ -168,7 +168,7 @@ func (c *Client) own(ctx context.Context, arn string) (bool, error) {
 		return false, err
 	}
 	return slices.ContainsFunc(tags.Tags, func(t types.Tag) bool {
-		return aws.ToString(t.Key) == OwnTag && aws.ToString(t.Value) == c.file.Name
+		return aws.ToString(t.Key) == ownTag && aws.ToString(t.Value) == c.file.Name
 	}), nil
 }
 
@@ -202,7 +202,7 @@ func (c *Client) readProvider(ctx context.Context, arn string) (provider, error)
 
 func (c *Client) ownIAM(tags []iamtypes.Tag) bool {
 	return slices.ContainsFunc(tags, func(t iamtypes.Tag) bool {
-		return aws.ToString(t.Key) == OwnTag && aws.ToString(t.Value) == c.file.Name
+		return aws.ToString(t.Key) == ownTag && aws.ToString(t.Value) == c.file.Name
 	})
 }
 

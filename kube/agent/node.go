@@ -15,9 +15,9 @@ import (
 	"daypass.dev/kube/identity"
 )
 
-// Taint keeps pods away from a new node until its agent is ready. It is put on
+// taint keeps pods away from a new node until its agent is ready. It is put on
 // nodes by whoever makes them.
-const Taint = "daypass.dev/agent-not-ready"
+const taint = "daypass.dev/agent-not-ready"
 
 // Untaint takes the taint from a node, if it is there.
 func Untaint(ctx context.Context, to client.Client, node string) error {
@@ -26,16 +26,16 @@ func Untaint(ctx context.Context, to client.Client, node string) error {
 		return fmt.Errorf("reading node %s: %w", node, err)
 	}
 	for i, t := range n.Spec.Taints {
-		if t.Key != Taint {
+		if t.Key != taint {
 			continue
 		}
 		at := fmt.Sprintf("/spec/taints/%d", i)
-		patch, err := json.Marshal([]map[string]string{{"op": "test", "path": at + "/key", "value": Taint}, {"op": "remove", "path": at}})
+		patch, err := json.Marshal([]map[string]string{{"op": "test", "path": at + "/key", "value": taint}, {"op": "remove", "path": at}})
 		if err != nil {
 			return err
 		}
 		if err := to.Patch(ctx, n, client.RawPatch(types.JSONPatchType, patch)); err != nil {
-			return fmt.Errorf("taking taint %s from node %s: %w", Taint, node, err)
+			return fmt.Errorf("taking taint %s from node %s: %w", taint, node, err)
 		}
 	}
 	return nil

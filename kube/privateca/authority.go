@@ -114,7 +114,7 @@ func (a *authorities) probe(ctx context.Context, i v1beta1.Issuer, config aws.Co
 		pace: a.paceOf(spec.Arn), arn: spec.Arn, template: spec.PCATemplate.DefaultTemplateName, calls: c,
 		signing: ca.CertificateAuthorityConfiguration.SigningAlgorithm, end: *ca.NotAfter,
 		shortLived: ca.UsageMode == types.CertificateAuthorityUsageModeShortLivedCertificate,
-		revokes:    i.GetAnnotations()[RevokeAnnotation] == "true",
+		revokes:    i.GetAnnotations()[revokeAnnotation] == "true",
 	}, nil
 }
 

@@ -17,9 +17,9 @@ import (
 	"daypass.dev/kube/api/awspca/v1beta1"
 )
 
-// RevokeAnnotation on an issuer, with the value true, has certificates revoked
+// revokeAnnotation on an issuer, with the value true, has certificates revoked
 // when their CertificateRequests are deleted.
-const RevokeAnnotation = "daypass.dev/revoke-on-delete"
+const revokeAnnotation = "daypass.dev/revoke-on-delete"
 
 // issuers keeps the state of one kind of issuer.
 type issuers struct {

@@ -144,19 +144,6 @@ func (d *Dir) Issue(ctx context.Context, leaf pki.Leaf, now time.Time) (*x509.Ce
 	return c, nil
 }
 
-// Ledger returns what the CA has issued, oldest first.
-func (d *Dir) Ledger(ctx context.Context) ([]Entry, error) {
-	var all []Entry
-	err := d.locked(ctx, func() error {
-		l, err := d.readLedger()
-		if err == nil {
-			all = l.Certificates
-		}
-		return err
-	})
-	return all, err
-}
-
 // change applies f to the ledger under the lock and writes it if f succeeds.
 func (d *Dir) change(ctx context.Context, f func(*ledger) error) error {
 	return d.locked(ctx, func() error {

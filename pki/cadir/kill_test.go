@@ -113,7 +113,7 @@ func survived(t *testing.T, dir string, number int64) int64 {
 		t.Fatal(err)
 	}
 	entries := map[string]Entry{}
-	for _, e := range must(d.Ledger(ctx)) {
+	for _, e := range must(d.readLedger()).Certificates {
 		entries[e.Serial] = e
 	}
 	for _, name := range names(t, filepath.Join(dir, "out")) {

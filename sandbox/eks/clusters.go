@@ -42,7 +42,7 @@ func createCluster(q *request) error {
 		Issuer:  "https://oidc.eks." + q.Region + ".amazonaws.com/id/" + world.NewID(""),
 		Created: q.Time, Tags: in.Tags, Associations: map[string]*world.PodAssociation{}, Replayed: map[string]string{},
 	}
-	if own := in.Tags[IssuerTag]; own != "" {
+	if own := in.Tags[issuerTag]; own != "" {
 		c.Issuer = own
 		q.Decision.NotAWS = append(q.Decision.NotAWS, "issuer "+own+" by a tag")
 	}

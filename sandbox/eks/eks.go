@@ -18,9 +18,9 @@ import (
 	"daypass.dev/sandbox/world"
 )
 
-// IssuerTag is the tag of CreateCluster that names the issuer of a cluster's
+// issuerTag is the tag of CreateCluster that names the issuer of a cluster's
 // tokens. No AWS has it.
-const IssuerTag = "sandbox.daypass.dev/issuer"
+const issuerTag = "sandbox.daypass.dev/issuer"
 
 // An endpoint is one call: method and path, with * for a name or id.
 type endpoint struct {

@@ -28,15 +28,15 @@ type Service struct {
 	access map[string]granted // :: access token
 }
 
-// Hosts are the names that the stand-in answers to.
-func Hosts() []string {
+// hosts are the names that the stand-in answers to.
+func hosts() []string {
 	return []string{"metadata.google.internal", "accounts.google.com", "www.googleapis.com", "iam.googleapis.com", "iamcredentials.googleapis.com"}
 }
 
 // Asked reports whether a request is for Google: by its host, without port, or
 // by a path that only a metadata server has.
 func Asked(host, path string) bool {
-	for _, h := range Hosts() {
+	for _, h := range hosts() {
 		if strings.EqualFold(host, h) {
 			return true
 		}

@@ -51,7 +51,7 @@ func (s Source) fetch(ctx context.Context) (*Keys, time.Duration, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	keys, err := ParseKeys(data)
+	keys, err := parseKeys(data)
 	return keys, min(discoveryAge, keysAge), err
 }
 

@@ -114,7 +114,7 @@ func fixedEC(t testing.TB) *ecdsa.PrivateKey {
 // is, and what is taken from it must be within AWS's bounds.
 func FuzzToken(f *testing.F) {
 	tokens, set := seeds(f)
-	keys, err := ParseKeys(set)
+	keys, err := parseKeys(set)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -167,7 +167,7 @@ func FuzzKeys(f *testing.F) {
 	f.Add([]byte(`{"keys":[{"kty":"RSA","kid":"r","x5c":["MII="]}]}`), "r", "RS256")
 	f.Fuzz(func(t *testing.T, set []byte, kid, alg string) {
 		want, known := algorithms[alg]
-		keys, err := ParseKeys(set)
+		keys, err := parseKeys(set)
 		if err != nil || !known {
 			return
 		}
@@ -203,7 +203,7 @@ func whole(t *testing.T, err error) {
 // The seeds are good, so that the fuzzer begins behind the first checks.
 func TestSeedsAreTaken(t *testing.T) {
 	tokens, set := seeds(t)
-	keys, err := ParseKeys(set)
+	keys, err := parseKeys(set)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,7 +55,7 @@ const maxIssuers = 1000
 // world's time. Calls for one issuer at a time share one fetch.
 func (i *Issuers) Keys(ctx context.Context, s Source, t *Token, now time.Time) (*Keys, error) {
 	if s.At.JWKS != nil {
-		return ParseKeys(s.At.JWKS)
+		return parseKeys(s.At.JWKS)
 	}
 	f, mine := i.flight(s, t.kid, now)
 	if mine {

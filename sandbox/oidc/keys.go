@@ -24,9 +24,9 @@ type listed struct {
 	raw      json.RawMessage
 }
 
-// ParseKeys reads a key set. Keys that STS does not use, since they have no
+// parseKeys reads a key set. Keys that STS does not use, since they have no
 // kid, another use than sig, or a type other than RSA and EC, are left out.
-func ParseKeys(data []byte) (*Keys, error) {
+func parseKeys(data []byte) (*Keys, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
 	}

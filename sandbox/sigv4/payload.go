@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// MaxBody bounds what ReadBody and Verify take, in bytes.
-const MaxBody = 64 << 20
+// maxBody bounds what ReadBody and Verify take, in bytes.
+const maxBody = 64 << 20
 
 // The values of X-Amz-Content-Sha256 that are not a hash.
 const (
@@ -64,7 +64,7 @@ func s3Payload(value string) (payload, error) {
 // decode checks the body against the payload and joins chunks. key is nil for
 // an anonymous request.
 func (p payload) decode(s *Signed, key []byte, body []byte) ([]byte, error) {
-	if len(body) > MaxBody {
+	if len(body) > maxBody {
 		return nil, tooLarge()
 	}
 	if p.checked {
@@ -122,24 +122,24 @@ func DecodeUnsigned(r *http.Request, body []byte) ([]byte, error) {
 	return p.decode(&Signed{r: r}, nil, body)
 }
 
-// ReadBody reads the whole body of r, up to MaxBody. An error is an *Error, or
+// ReadBody reads the whole body of r, up to maxBody. An error is an *Error, or
 // that of the connection.
 func ReadBody(r *http.Request) ([]byte, error) {
-	if r.ContentLength > MaxBody {
+	if r.ContentLength > maxBody {
 		return nil, tooLarge()
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, MaxBody+1))
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return nil, refuse("body-incomplete", "the connection ended before the body did")
 	case err != nil:
 		return nil, fmt.Errorf("reading request body: %w", err)
-	case len(body) > MaxBody:
+	case len(body) > maxBody:
 		return nil, tooLarge()
 	}
 	return body, nil
 }
 
 func tooLarge() *Error {
-	return refuse("body-too-large", fmt.Sprintf("the body is larger than the %d MiB that the sandbox takes", MaxBody>>20))
+	return refuse("body-too-large", fmt.Sprintf("the body is larger than the %d MiB that the sandbox takes", maxBody>>20))
 }

@@ -126,7 +126,7 @@ func inBodies(t *testing.T) map[string]error {
 		_, err := DecodeUnsigned(r, body)
 		keep(err)
 	}
-	_, err := ReadBody(httptest.NewRequest(http.MethodPut, "/", io.LimitReader(zeros{}, MaxBody+1)))
+	_, err := ReadBody(httptest.NewRequest(http.MethodPut, "/", io.LimitReader(zeros{}, maxBody+1)))
 	keep(err)
 	return found
 }

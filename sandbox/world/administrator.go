@@ -28,7 +28,7 @@ func (w *World) Administrator(account string) AccessKey {
 // AddUser makes a user with a unique id and without any permission.
 func (a *Account) AddUser(name, path string) *User {
 	u := &User{
-		Name: name, Path: path, ARN: a.IAM("user", path+name),
+		Name: name, Path: path, ARN: a.iamARN("user", path+name),
 		ID: NewID("AIDA"), Inline: map[string]*policy.Document{},
 	}
 	a.Users[name] = u
@@ -39,7 +39,7 @@ func (a *Account) AddUser(name, path string) *User {
 // of it live one hour at most.
 func (a *Account) AddRole(name, path string, trust *policy.Document) *Role {
 	r := &Role{
-		Name: name, Path: path, ARN: a.IAM("role", path+name),
+		Name: name, Path: path, ARN: a.iamARN("role", path+name),
 		ID: NewID("AROA"), Trust: trust, MaxSession: defaultLife, Inline: map[string]*policy.Document{},
 	}
 	a.Roles[name] = r
@@ -49,7 +49,7 @@ func (a *Account) AddRole(name, path string, trust *policy.Document) *Role {
 // AddPolicy makes a managed policy with one version.
 func (a *Account) AddPolicy(name, path string, doc *policy.Document) *Policy {
 	p := &Policy{
-		Name: name, Path: path, ARN: a.IAM("policy", path+name), ID: NewID("ANPA"),
+		Name: name, Path: path, ARN: a.iamARN("policy", path+name), ID: NewID("ANPA"),
 		Versions: []PolicyVersion{{ID: "v1", Document: doc}}, Default: "v1",
 	}
 	a.Policies[p.ARN] = p

@@ -57,7 +57,7 @@ func (w *World) Issuer(issuer string) (Issuer, bool) {
 // AddOIDCProvider makes a provider of an issuer's URL that ProviderURL has
 // returned.
 func (a *Account) AddOIDCProvider(url string) *OIDCProvider {
-	p := &OIDCProvider{ARN: a.IAM("oidc-provider", "/"+url), URL: url}
+	p := &OIDCProvider{ARN: a.iamARN("oidc-provider", "/"+url), URL: url}
 	a.OIDCProviders[url] = p
 	return p
 }

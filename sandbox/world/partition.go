@@ -27,9 +27,9 @@ func Domain(region string) string {
 	return "amazonaws.com"
 }
 
-// IAM is the ARN of a thing of the account's that has no region: kind and name
+// iamARN is the ARN of a thing of the account's that has no region: kind and name
 // as "role" and "/team/reader", or "root" and nothing.
-func (a *Account) IAM(kind, name string) string {
+func (a *Account) iamARN(kind, name string) string {
 	return "arn:" + a.partition() + ":iam::" + a.ID + ":" + kind + name
 }
 

@@ -17,8 +17,8 @@ type Topic struct {
 	Created           time.Time
 }
 
-// AddTopic makes a topic in a region.
-func (a *Account) AddTopic(region, name string) *Topic {
+// addTopic makes a topic in a region.
+func (a *Account) addTopic(region, name string) *Topic {
 	t := &Topic{ARN: "arn:" + PartitionOf(region) + ":sns:" + region + ":" + a.ID + ":" + name, Name: name, Region: region}
 	a.Topics[t.ARN] = t
 	return t
@@ -36,6 +36,6 @@ func (l *loader) topic(key, n *yaml.Node) {
 		})
 	}
 	l.inPartition(key, region)
-	t := l.account.AddTopic(region, name)
+	t := l.account.addTopic(region, name)
 	set = func(d *policy.Document) { t.Policy = d }
 }

@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// DefaultRegion is the region of a world that names none.
-const DefaultRegion = "us-east-1"
+// defaultRegion is the region of a world that names none.
+const defaultRegion = "us-east-1"
 
 // A World is one sandbox's whole state. Services hold Lock (or RLock) while
 // they touch Accounts; neither is held while a signature is checked, a policy
@@ -45,7 +45,7 @@ type World struct {
 
 // New returns a world with one empty account, DefaultAccount.
 func New() *World {
-	w := &World{Accounts: map[string]*Account{}, Region: DefaultRegion, Home: DefaultAccount}
+	w := &World{Accounts: map[string]*Account{}, Region: defaultRegion, Home: DefaultAccount}
 	w.AddAccount(DefaultAccount)
 	return w
 }
