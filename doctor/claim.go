@@ -58,9 +58,10 @@ type Assumption struct {
 	policy.Decision
 }
 
-// Assume asks the trust policy of a role for each action that the claim needs;
-// base are the keys that every request to the role has.
-func (c Claim) Assume(trust *policy.Named, role, account string, base policy.Context) []Assumption {
+// Assume asks the trust policy of a role (the policies' Resource), and what
+// limits who asks, for each action that the claim needs; base are the keys that
+// every request to the role has.
+func (c Claim) Assume(policies policy.Policies, role, account string, base policy.Context) []Assumption {
 	ctx := c.keys(base)
 	actions := []string{c.Action}
 	if len(c.Session.Tags) > 0 {
@@ -73,7 +74,7 @@ func (c Claim) Assume(trust *policy.Named, role, account string, base policy.Con
 	for _, action := range actions {
 		d := policy.Evaluate(policy.Request{
 			Principal: c.Principal, Action: action, Resource: role, ResourceAccount: account, Context: ctx,
-		}, policy.Policies{Resource: trust})
+		}, policies)
 		d.Reason = trustReason(d.Reason, action)
 		all = append(all, Assumption{action, d})
 	}

@@ -42,7 +42,10 @@ type Evidence struct {
 	Provider *Provider
 	Issuer   *Issuer
 
-	Role    *Role
+	Role *Role
+	// Further is the role that the workload goes on to with the credentials of
+	// Role; nil: there is none.
+	Further *Role
 	Request *Request
 
 	// Answer is what AWS said when it was asked for credentials.
@@ -100,6 +103,7 @@ const (
 	StepIssuer      = "issuer"
 	StepRole        = "role"
 	StepTrust       = "trust policy"
+	StepFurther     = "further role"
 	StepRequest     = "request"
 	StepAnswer      = "AWS's answer"
 )
@@ -144,6 +148,7 @@ func Diagnose(e Evidence) Report {
 		{StepIssuer, (*diagnosis).issuer},
 		{StepRole, (*diagnosis).role},
 		{StepTrust, (*diagnosis).trust},
+		{StepFurther, (*diagnosis).further},
 		{StepRequest, (*diagnosis).request},
 		{StepAnswer, (*diagnosis).answer},
 	} {

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"daypass.dev/pki"
 	"daypass.dev/policy"
 )
 
@@ -113,9 +112,9 @@ func (d *diagnosis) trust() {
 		d.unknown("there is no certificate or token to hold against the trust policy")
 		return
 	}
-	base := d.baseContext()
+	base := d.baseContext(d.roleARN(), r.Tags)
 	base.Set("sts:DurationSeconds", strconv.Itoa(int(d.duration()/time.Second)))
-	trust := &policy.Named{Name: "the trust policy", Document: doc}
+	trust := policy.Policies{Resource: &policy.Named{Name: "the trust policy", Document: doc}}
 	for _, a := range d.session.Assume(trust, d.roleName(), partsOf(d.roleARN()).account, base) {
 		d.decided(a.Action, a.Reason, a.Decision)
 	}
@@ -153,95 +152,18 @@ func (d *diagnosis) malformed(what string, err error) {
 	d.fail("policy-malformed", detail)
 }
 
-// baseContext holds the keys that every request to or of the role has.
-func (d *diagnosis) baseContext() policy.Context {
+// baseContext holds the keys that every request to or of a role has.
+func (d *diagnosis) baseContext(role string, tags map[string]string) policy.Context {
 	var ctx policy.Context
 	ctx.Set("aws:CurrentTime", d.Now.UTC().Format("2006-01-02T15:04:05Z"))
 	ctx.Set("aws:EpochTime", strconv.FormatInt(d.Now.Unix(), 10))
 	ctx.Set("aws:SecureTransport", "true")
-	if account := partsOf(d.roleARN()).account; account != "" {
+	if account := partsOf(role).account; account != "" {
 		ctx.Set("aws:ResourceAccount", account)
 	}
-	if d.Role != nil {
-		for key, value := range d.Role.Tags {
-			ctx.Set("aws:ResourceTag/"+key, value)
-			ctx.Set("iam:ResourceTag/"+key, value)
-		}
+	for key, value := range tags {
+		ctx.Set("aws:ResourceTag/"+key, value)
+		ctx.Set("iam:ResourceTag/"+key, value)
 	}
 	return ctx
-}
-
-// A Request is what the workload wants to do with its credentials.
-type Request struct {
-	Action   string // "s3:GetObject"
-	Resource string // an ARN, or "*"
-}
-
-// request asks the role's policies, and the profile's, for the action. What the
-// resource's own policy says is not seen.
-func (d *diagnosis) request() {
-	if d.Request == nil {
-		return
-	}
-	if d.Role == nil || d.Role.Policies == nil || d.session == nil {
-		d.unknown("whether " + d.Request.Action + " is allowed: the role's policies were not seen")
-		return
-	}
-	var all policy.Policies
-	for name, text := range d.Role.Policies {
-		doc, err := policy.Parse(policy.Identity, text)
-		if err != nil {
-			d.malformed(name, err)
-			return
-		}
-		all.Identity = append(all.Identity, policy.Named{Name: name, Document: doc})
-	}
-	if d.Role.Boundary != "" {
-		doc, err := policy.Parse(policy.Identity, d.Role.Boundary)
-		if err != nil {
-			d.malformed("the permissions boundary", err)
-			return
-		}
-		all.Boundary = &policy.Named{Name: "the permissions boundary", Document: doc}
-	}
-	for name, text := range d.sessionPolicies() {
-		if text == "" {
-			d.unknown("whether " + d.Request.Action + " is allowed: " + name + " was not seen")
-			return
-		}
-		doc, err := policy.Parse(policy.Identity, text)
-		if err != nil {
-			d.malformed(name, err)
-			return
-		}
-		all.Session = append(all.Session, policy.Named{Name: name, Document: doc})
-	}
-	ctx := d.baseContext()
-	for _, t := range d.session.Session.Tags {
-		ctx.Set("aws:PrincipalTag/"+t.Key, t.Value)
-	}
-	role, name := partsOf(d.roleName()), d.session.Session.Name
-	who := policy.Principal{
-		Kind: policy.RoleSession, Account: role.account, RoleARN: d.roleName(), RoleID: d.Role.ID,
-		ARN: "arn:" + role.partition + ":sts::" + role.account + ":assumed-role/" + role.name + "/" + name,
-		ID:  d.Role.ID + ":" + name,
-	}
-	got := policy.Evaluate(policy.Request{Principal: who, Action: d.Request.Action, Resource: d.Request.Resource, Context: ctx}, all)
-	d.decided(d.Request.Action+" on "+pki.Printable(d.Request.Resource), got.Reason, got)
-}
-
-// sessionPolicies are what the profile limits sessions by; empty texts were not
-// seen.
-func (d *diagnosis) sessionPolicies() map[string]string {
-	all := map[string]string{}
-	if d.Profile == nil {
-		return all
-	}
-	if d.Profile.SessionPolicy != "" {
-		all["the profile's session policy"] = d.Profile.SessionPolicy
-	}
-	for _, arn := range d.Profile.ManagedPolicies {
-		all["the profile's policy "+arn] = d.Profile.Documents[arn]
-	}
-	return all
 }

@@ -12,10 +12,13 @@ import (
 // Settings are what the workload is told.
 type Settings struct {
 	RoleARN, TrustAnchorARN, ProfileARN string
-	SessionName                         string
-	Duration                            time.Duration // 0: not asked for
-	InstanceProperties                  bool          // some are sent
-	Region                              string        // where AWS is called, if it is said
+	// FurtherARN is the role that it goes on to, and ExternalID what it shows for
+	// that; empty: none.
+	FurtherARN, ExternalID string
+	SessionName            string
+	Duration               time.Duration // 0: not asked for
+	InstanceProperties     bool          // some are sent
+	Region                 string        // where AWS is called, if it is said
 	// Environment holds the workload's variables that AWS's SDKs read; values
 	// of secrets are never kept.
 	Environment map[string]string
@@ -23,6 +26,7 @@ type Settings struct {
 
 var arnForms = map[string]*regexp.Regexp{
 	"role":         regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:role/(?:[!-~]+/)?[\w+=,.@-]{1,64}$`),
+	"further role": regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:role/(?:[!-~]+/)?[\w+=,.@-]{1,64}$`),
 	"trust anchor": regexp.MustCompile(`^arn:aws[a-z-]*:rolesanywhere:[a-z0-9-]+:[0-9]{12}:trust-anchor/[0-9a-f-]+$`),
 	"profile":      regexp.MustCompile(`^arn:aws[a-z-]*:rolesanywhere:[a-z0-9-]+:[0-9]{12}:profile/[0-9a-f-]+$`),
 }
@@ -34,7 +38,7 @@ func (d *diagnosis) settings() {
 		return
 	}
 	sound := true
-	for what, arn := range map[string]string{"role": s.RoleARN, "trust anchor": s.TrustAnchorARN, "profile": s.ProfileARN} {
+	for what, arn := range map[string]string{"role": s.RoleARN, "further role": s.FurtherARN, "trust anchor": s.TrustAnchorARN, "profile": s.ProfileARN} {
 		if arn != "" && !arnForms[what].MatchString(arn) {
 			d.fail("session-arn", fmt.Sprintf("%.200q is no %s's ARN", arn, what))
 			sound = false

@@ -38,7 +38,7 @@ func (x *examination) examineTrust() {
 	claim.Context.Add(x.caller.Context)
 	claim.Context.SetMulti("sts:TransitiveTagKeys", x.caller.transitive...)
 	claim.Context.Add(x.given)
-	for _, a := range claim.Assume(x.role.trust, x.role.ARN, x.account, base) {
+	for _, a := range claim.Assume(policy.Policies{Resource: x.role.trust}, x.role.ARN, x.account, base) {
 		x.decided(stepTrust, explainedDecision{Action: a.Action, Resource: x.role.ARN}, a.Decision)
 	}
 	if x.profile == nil || x.role.MaxSession == 0 {

@@ -35,14 +35,21 @@ func (c *Case) fromAWS(ctx context.Context, e *doctor.Evidence, bears bool) {
 		if e.Role == nil && s.RoleARN != "" {
 			e.Role = &doctor.Role{Look: unseen, ARN: s.RoleARN}
 		}
+		if s.FurtherARN != "" {
+			e.Further = &doctor.Role{Look: unseen, ARN: s.FurtherARN}
+		}
 		return
 	}
 	account := ""
 	if id, err := sts.NewFromConfig(*c.Operator).GetCallerIdentity(ctx, nil); err == nil {
 		account = aws.ToString(id.Account)
 	}
+	reads := c.Request != nil || s.FurtherARN != ""
 	if e.Role == nil && s.RoleARN != "" {
-		e.Role = c.role(ctx, s.RoleARN, account)
+		e.Role = c.role(ctx, s.RoleARN, account, reads)
+	}
+	if s.FurtherARN != "" {
+		e.Further = c.role(ctx, s.FurtherARN, account, c.Request != nil)
 	}
 	if bears {
 		if e.Token != nil && e.Token.Issuer() != "" {
@@ -197,7 +204,8 @@ func (c *Case) profile(ctx context.Context, client *rolesanywhere.Client, arn, a
 	return p
 }
 
-func (c *Case) role(ctx context.Context, arn, account string) *doctor.Role {
+// role reads a role, its policies too if they are wanted.
+func (c *Case) role(ctx context.Context, arn, account string, policies bool) *doctor.Role {
 	r := &doctor.Role{ARN: arn, Look: doctor.Look{Unseen: foreign(arn, account)}}
 	if r.Unseen != "" {
 		return r
@@ -219,10 +227,12 @@ func (c *Case) role(ctx context.Context, arn, account string) *doctor.Role {
 	for _, t := range got.Role.Tags {
 		r.Tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
 	}
-	if c.Request != nil {
+	if policies {
 		c.policies(ctx, client, r, name)
 		if b := got.Role.PermissionsBoundary; b != nil {
-			r.Boundary, _ = c.managed(ctx, client, aws.ToString(b.PermissionsBoundaryArn))
+			if r.Boundary, _ = c.managed(ctx, client, aws.ToString(b.PermissionsBoundaryArn)); r.Boundary == "" {
+				r.Policies = nil // without it they tell nothing
+			}
 		}
 	}
 	return r

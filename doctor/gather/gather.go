@@ -93,7 +93,7 @@ func (c *Case) settings() *doctor.Settings {
 	return &doctor.Settings{
 		RoleARN: s.RoleARN, TrustAnchorARN: first(s.TrustAnchorARN), ProfileARN: first(s.ProfileARN),
 		SessionName: s.RoleSessionName, Duration: s.SessionDuration, InstanceProperties: s.InstanceProperties != "",
-		Region: c.region(),
+		FurtherARN: s.ChainRoleARN, ExternalID: s.ExternalID, Region: c.region(),
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 // naming them.
 func broken() []string {
 	var all []string
-	for _, r := range slices.Concat(certificateRows(), accountRows(), workloadRows(), proxyRows()) {
+	for _, r := range slices.Concat(certificateRows(), accountRows(), workloadRows(), proxyRows(), furtherRows()) {
 		all = append(all, r.slug)
 	}
 	for _, w := range warnings() {

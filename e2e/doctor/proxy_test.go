@@ -3,6 +3,7 @@ package doctor
 import (
 	"crypto/tls"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -92,7 +93,7 @@ func expired(s *scene) {
 	leaf := s.ca.issue(s, template, newKey(s))
 	server := httptest.NewUnstartedServer(http.NotFoundHandler())
 	server.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{leaf.cert.Raw}, PrivateKey: leaf.key}}}
-	server.Config.ErrorLog = nil
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that fail as they must
 	server.StartTLS()
 	s.Cleanup(server.Close)
 	s.write("roots.pem", pki.EncodeCertificate(s.ca.cert))

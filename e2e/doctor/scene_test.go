@@ -249,7 +249,7 @@ func (s *scene) diagnose() doctor.Report {
 func (s *scene) recorded() string {
 	all := s.box.Decisions()
 	for i := len(all) - 1; i >= 0; i-- {
-		if op := all[i].Operation; op == "CreateSession" || op == "AssumeRoleWithWebIdentity" {
+		if op := all[i].Operation; op == "CreateSession" || op == "AssumeRoleWithWebIdentity" || op == "AssumeRole" {
 			return all[i].Reason
 		}
 	}

@@ -152,7 +152,7 @@ func spoke(findings []identity.Finding) string {
 // asked is what AWS will be shown and asked for.
 func (p *patient) asked(ctx context.Context, id identity.Identity, s inject.Settings) {
 	e := &p.evidence
-	e.Settings.RoleARN = id.RoleARN
+	e.Settings.RoleARN, e.Settings.FurtherARN = id.RoleARN, id.TargetRoleARN
 	switch id.Method {
 	case v1alpha1.RolesAnywhere:
 		e.Settings.TrustAnchorARN, e.Settings.ProfileARN = id.RolesAnywhere.TrustAnchorARN, id.RolesAnywhere.ProfileARN
