@@ -195,7 +195,7 @@ func TestTimeline(t *testing.T) {
 		every string
 		width []int
 	}{
-		{nil, "15m", nil},
+		{nil, "", nil},
 		{[]time.Duration{30 * time.Minute}, "15m", []int{500}},
 		{[]time.Duration{-time.Minute, time.Hour}, "15m", []int{6, 1000}},
 		{[]time.Duration{time.Hour, 6 * time.Hour}, "3h", []int{111, 666}},

@@ -10,7 +10,7 @@ import (
 // a little beyond the last end.
 type scale struct {
 	span  time.Duration
-	Every string // between marks
+	Every string // between marks; empty: nothing ends
 	Marks []int  // of a thousand
 }
 
@@ -32,13 +32,16 @@ func steps() [][2]time.Duration {
 }
 
 func scaleOf(now time.Time, shown []survey.Workload) scale {
-	longest := time.Duration(0)
+	longest, found := time.Duration(0), false
 	for i := range shown {
 		for _, end := range []*time.Time{shown[i].CredentialsExpire, shown[i].CertificateExpires} {
 			if end != nil {
-				longest = max(longest, end.Sub(now))
+				longest, found = max(longest, end.Sub(now)), true
 			}
 		}
+	}
+	if !found {
+		return scale{}
 	}
 	all := steps()
 	step := all[len(all)-1]
