@@ -92,7 +92,7 @@ func (c *Cluster) controlPlane() []node.Program {
 			"--use-service-account-credentials=true", "--service-account-private-key-file=" + pki + "sa.key",
 			"--root-ca-file=" + pki + "ca.crt", "--allocate-node-cidrs=false",
 			"--cluster-signing-cert-file=" + pki + "ca.crt", "--cluster-signing-key-file=" + pki + "ca.key",
-			"--flex-volume-plugin-dir=/var/lib/kubelet/plugins",
+			"--flex-volume-plugin-dir=/var/lib/kubelet/volumeplugins",
 			// With the nodes' leases of 4 s: a lost node is seen in 16 s,
 			// and a busy machine does not lose one by mistake.
 			"--node-monitor-grace-period=16s", "--node-monitor-period=1s", features,
