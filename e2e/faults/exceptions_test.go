@@ -44,8 +44,9 @@ func exceptions() []shown {
 	}
 }
 
-// SDKs wait a second for an answer, which a busy machine may not keep.
-var timeout = regexp.MustCompile(`(?i)time(d )?out|deadline exceeded`)
+// SDKs wait a second for an answer, which a busy machine may not keep; for
+// JavaScript it was that for a session token if it then comes without one.
+var timeout = regexp.MustCompile(`(?i)time(d )?out|deadline exceeded|statusCode: 401`)
 
 // room is for so many SDKs at once, lest they keep each other waiting.
 var room = make(chan struct{}, 6*runtime.GOMAXPROCS(0))
