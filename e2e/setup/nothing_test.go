@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +22,7 @@ import (
 	"daypass.dev/e2e/kube/addons"
 	"daypass.dev/e2e/kube/kubetest"
 	"daypass.dev/e2e/peers"
+	"daypass.dev/internal/walk"
 	"daypass.dev/setup"
 )
 
@@ -49,25 +51,55 @@ spec:
 `
 
 const (
-	// What make push does, for one architecture; under a name that no node knows
-	// from before.
-	push     = "go run ./e2e/images/cmd/images push --architecture amd64 " + registryAddress + "/$NAMESPACE"
-	apply    = "go run ./cmd/daypassctl setup apply --values $WORK/values.yaml $WORK/setup.yaml"
 	script   = "go run ./cmd/daypassctl setup render --as aws-cli $WORK/setup.yaml | sh > $WORK/values.yaml"
-	install  = "helm install daypass charts/daypass -n daypass --create-namespace --set registry=" + registryAddress + "/$NAMESPACE -f $WORK/values.yaml --wait --timeout 4m"
 	annotate = "ANNOTATE" // in its place stands the line that apply or the script prints
-	start    = "kubectl apply -f $WORK/pod.yaml"
 )
 
+// fromPage are the five commands of docs/setup.md, with a registry that both nodes
+// reach, under a name that none of them knows from before, and a user's files.
+func fromPage(t *testing.T) []string {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/setup.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks, err := walk.Blocks("docs/setup.md", string(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := strings.NewReplacer(
+		"make push REGISTRY=", "go run ./e2e/images/cmd/images push --architecture amd64 ", // what it does, for one architecture
+		"registry.example.org/team", registryAddress+"/$NAMESPACE",
+		"daypassctl ", "go run ./cmd/daypassctl ",
+		"values.yaml", "$WORK/values.yaml", "setup.yaml", "$WORK/setup.yaml", "pod.yaml", "$WORK/pod.yaml",
+	)
+	var all []string
+	for _, b := range blocks {
+		if b.Kind != "sh" {
+			continue
+		}
+		for _, command := range b.Body {
+			if strings.HasPrefix(command, "kubectl annotate ") {
+				command = annotate
+			}
+			all = append(all, own.Replace(command))
+		}
+	}
+	if len(all) != 5 || all[3] != annotate {
+		t.Fatalf("docs/setup.md has other commands: %q", all)
+	}
+	return all
+}
+
 // From an account and a cluster that know nothing of each other to a pod that
-// reads S3, in five commands in a clone, a user's three files beside it. A
+// reads S3, in the page's five commands in a clone, a user's files beside it. A
 // neighbour with the same annotation is refused; status and doctor are content;
 // destroy leaves nothing.
 func TestFromNothingToWorking(t *testing.T) {
-	for name, commands := range map[string][]string{
-		"apply":  {push, apply, install, annotate, start},
-		"script": {push, script, install, annotate, start},
-	} {
+	page := fromPage(t)
+	byScript := slices.Clone(page)
+	byScript[1] = script
+	for name, commands := range map[string][]string{"apply": page, "script": byScript} {
 		t.Run(name, func(t *testing.T) {
 			u := newUser(t)
 			begin := time.Now()
