@@ -31,8 +31,8 @@ func broken() []string {
 	for _, r := range requestRows() {
 		all = append(all, r.slug)
 	}
-	for _, rows := range phases() {
-		for _, r := range rows {
+	for _, p := range phases() {
+		for _, r := range p.rows {
 			if r.slug != "" {
 				all = append(all, r.slug)
 			}

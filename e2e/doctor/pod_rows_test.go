@@ -80,11 +80,11 @@ func unsettled() map[string]podRow {
 func injected() map[string]podRow {
 	const free = "disableSessionTags: true"
 	return map[string]podRow{
-		"nobody":    {slug: "identity-none", mend: (*patient).given},
-		"late":      {slug: "injection-missed", after: (*patient).given},
-		"malformed": {slug: "role-arn-malformed", after: func(p *patient) { p.annotate(own + "=reader") }, mend: (*patient).given},
+		"nobody":    {often: true, slug: "identity-none", mend: (*patient).given},
+		"late":      {often: true, slug: "injection-missed", after: (*patient).given},
+		"malformed": {often: true, slug: "role-arn-malformed", after: func(p *patient) { p.annotate(own + "=reader") }, mend: (*patient).given},
 		"two": {
-			slug: "identity-disagreement", after: func(p *patient) { p.given(); p.annotate("eks.amazonaws.com/role-arn=" + p.role + "s") },
+			often: true, slug: "identity-disagreement", after: func(p *patient) { p.given(); p.annotate("eks.amazonaws.com/role-arn=" + p.role + "s") },
 			mend: func(p *patient) { p.annotate("eks.amazonaws.com/role-arn-") },
 		},
 		"expiry": {
@@ -99,7 +99,7 @@ func injected() map[string]podRow {
 			slug: "association-duplicate", after: func(p *patient) { p.associate(free); p.associateAs(p.name+"-2", free+", sessionName: 'other-{pod}'") },
 			mend: func(p *patient) { p.Kubectl("delete", "podidentityassociation", p.Name+"-"+p.name+"-2") },
 		},
-		"tags": {slug: "session-tags-untrusted", after: func(p *patient) { p.associate("") }, mend: func(p *patient) { p.associate(free) }},
+		"tags": {often: true, slug: "session-tags-untrusted", after: func(p *patient) { p.associate("") }, mend: func(p *patient) { p.associate(free) }},
 		"policy": {
 			slug: "policy-unusable",
 			after: func(p *patient) {
@@ -115,11 +115,11 @@ func injected() map[string]podRow {
 			mend: func(p *patient) { p.associate("method: web-identity, " + free) },
 		},
 		"taken": {
-			slug: "name-taken", spec: "volumes: [{name: aws-iam-token, emptyDir: {}}]", after: (*patient).given,
+			often: true, slug: "name-taken", spec: "volumes: [{name: aws-iam-token, emptyDir: {}}]", after: (*patient).given,
 			mendedSpec: "volumes: [{name: scratch, emptyDir: {}}]",
 		},
 		"port": {
-			slug: "sidecar-port", container: "ports: [{containerPort: 9911}]", after: (*patient).byCertificate,
+			often: true, slug: "sidecar-port", container: "ports: [{containerPort: 9911}]", after: (*patient).byCertificate,
 			mendedContainer: "ports: [{containerPort: 9921}]",
 		},
 		"nameless": {
@@ -137,7 +137,7 @@ func injected() map[string]podRow {
 		"hosted": {slug: "sidecar-host-network", spec: "hostNetwork: true", after: (*patient).byCertificate},
 
 		"keys": {
-			slug: "environment-keys", before: (*patient).given,
+			often: true, slug: "environment-keys", before: (*patient).given,
 			container: "env: [{name: AWS_ACCESS_KEY_ID, value: AKIAIOSFODNN7EXAMPLE}, {name: AWS_SECRET_ACCESS_KEY, value: none}]",
 		},
 		"profile": {slug: "environment-profile", before: (*patient).given, container: "env: [{name: AWS_PROFILE, value: nobody}]"},
@@ -156,12 +156,12 @@ func tokens() map[string]podRow {
 	}
 	sound := func(p *patient) { p.trust(p.sound(account)) }
 	return map[string]podRow{
-		"token": {before: (*patient).given},
-		"google": {before: func(p *patient) {
+		"token": {often: true, before: (*patient).given},
+		"google": {often: true, before: func(p *patient) {
 			p.annotate("amazonaws.com/role-arn="+p.role, "iam.gke.io/gcp-service-account="+p.google(true))
 		}},
 		"unbound": {
-			slug: "google-not-bound", mend: (*patient).bind,
+			often: true, slug: "google-not-bound", mend: (*patient).bind,
 			before: func(p *patient) {
 				p.annotate("amazonaws.com/role-arn="+p.role, "iam.gke.io/gcp-service-account="+p.google(false))
 			},
@@ -173,10 +173,10 @@ func tokens() map[string]podRow {
 			},
 		},
 
-		"stranger": {slug: "policy-condition", before: trusting("sts:AssumeRoleWithWebIdentity", "ISSUER", `"ISSUER:sub":"system:serviceaccount:other:stranger"`), mend: sound},
+		"stranger": {often: true, slug: "policy-condition", before: trusting("sts:AssumeRoleWithWebIdentity", "ISSUER", `"ISSUER:sub":"system:serviceaccount:other:stranger"`), mend: sound},
 		"claim":    {slug: "policy-condition-key-missing", before: trusting("sts:AssumeRoleWithWebIdentity", "ISSUER", `"ISSUER:amr":"x"`), mend: sound},
 		"action":   {slug: "policy-action", before: trusting("sts:AssumeRole", "ISSUER", `"ISSUER:aud":"sts.amazonaws.com"`), mend: sound},
-		"issuer":   {slug: "policy-principal", before: trusting("sts:AssumeRoleWithWebIdentity", "oidc.example.com", `"oidc.example.com:aud":"sts.amazonaws.com"`), mend: sound},
+		"issuer":   {often: true, slug: "policy-principal", before: trusting("sts:AssumeRoleWithWebIdentity", "oidc.example.com", `"oidc.example.com:aud":"sts.amazonaws.com"`), mend: sound},
 		"denied": {
 			slug: "policy-explicit-deny", mend: sound,
 			before: func(p *patient) {
@@ -185,11 +185,11 @@ func tokens() map[string]podRow {
 			},
 		},
 		"gone": {
-			slug: "role-not-found", before: func(p *patient) { p.annotate(own + "=arn:aws:iam::" + account + ":role/no-such-role") },
+			often: true, slug: "role-not-found", before: func(p *patient) { p.annotate(own + "=arn:aws:iam::" + account + ":role/no-such-role") },
 			mend: (*patient).given,
 		},
 		"away": {
-			slug: "provider-missing",
+			often: true, slug: "provider-missing",
 			before: func(p *patient) {
 				p.unprovided()
 				p.makeRole(p.ward.away(), elsewhere)
@@ -202,7 +202,7 @@ func tokens() map[string]podRow {
 			mend: func(p *patient) { p.annotate("daypass.dev/audience-") },
 		},
 		"powerless": {
-			slug: "policy-no-allow", call: "s3api list-buckets", args: []string{"--action=s3:ListAllMyBuckets"},
+			often: true, slug: "policy-no-allow", call: "s3api list-buckets", args: []string{"--action=s3:ListAllMyBuckets"},
 			before: func(p *patient) {
 				p.given()
 				_, err := p.iam().DeleteRolePolicy(p.t.Context(), &iam.DeleteRolePolicyInput{RoleName: aws.String(p.called(p.name)), PolicyName: aws.String("rights")})
@@ -244,21 +244,21 @@ func certificates() map[string]podRow {
 		}
 	}
 	return map[string]podRow{
-		"certificate": {before: (*patient).byCertificate},
+		"certificate": {often: true, before: (*patient).byCertificate},
 
-		"silent": {slug: "environment-imds", before: (*patient).byCertificate, container: "env: [{name: AWS_EC2_METADATA_DISABLED, value: 'true'}]"},
+		"silent": {often: true, slug: "environment-imds", before: (*patient).byCertificate, container: "env: [{name: AWS_EC2_METADATA_DISABLED, value: 'true'}]"},
 
-		"usage":   {slug: "leaf-key-usage", before: spoiled(func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageKeyEncipherment }), mend: again},
-		"expired": {slug: "leaf-expired", before: spoiled(func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }), mend: again},
+		"usage":   {often: true, slug: "leaf-key-usage", before: spoiled(func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageKeyEncipherment }), mend: again},
+		"expired": {often: true, slug: "leaf-expired", before: spoiled(func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }), mend: again},
 		"other": {
-			slug: "chain-issuer-missing", mend: again,
+			often: true, slug: "chain-issuer-missing", mend: again,
 			before: func(p *patient) {
 				p.byCertificate()
 				p.certify(forger{}.issue(p.t, caTemplate("Other CA"), newKey(p.t)), nil)
 			},
 		},
 		"nonsense":   {slug: "proof-form", before: func(p *patient) { p.byCertificate(); p.secret("nonsense", "nonsense") }, mend: again},
-		"secretless": {slug: "proof-missing", before: func(p *patient) { p.associate(by(p.anchor, p.profile(p.role))) }, mend: again},
+		"secretless": {often: true, slug: "proof-missing", before: func(p *patient) { p.associate(by(p.anchor, p.profile(p.role))) }, mend: again},
 		"nowhere": {
 			slug: "anchor-unknown", mend: (*patient).byCertificate,
 			before: func(p *patient) {
@@ -267,7 +267,7 @@ func certificates() map[string]podRow {
 			},
 		},
 		"disabled": {
-			slug: "anchor-disabled",
+			often: true, slug: "anchor-disabled",
 			before: func(p *patient) {
 				anchor := p.trustAnchor(p.name, string(pki.EncodeCertificate(p.ca.cert)))
 				p.certify(p.ca, nil)
@@ -304,7 +304,7 @@ func certificates() map[string]podRow {
 			},
 		},
 		"unlisted": {
-			slug: "profile-role",
+			often: true, slug: "profile-role",
 			before: func(p *patient) {
 				p.certify(p.ca, nil)
 				p.broken = p.profile(p.role + "s")
@@ -315,7 +315,7 @@ func certificates() map[string]podRow {
 				p.must(err)
 			},
 		},
-		"identity": {slug: "trust-source-identity", before: trusting(`"sts:AssumeRole","sts:TagSession"`, ""), mend: sound},
+		"identity": {often: true, slug: "trust-source-identity", before: trusting(`"sts:AssumeRole","sts:TagSession"`, ""), mend: sound},
 		"tagless":  {slug: "trust-tag-session", before: trusting(`"sts:AssumeRole","sts:SetSourceIdentity"`, ""), mend: sound},
 	}
 }
@@ -353,15 +353,15 @@ func (p *patient) bySigner() {
 // served are pods that the agent of their node serves, or refuses.
 func served() map[string]podRow {
 	return map[string]podRow{
-		"agent": {before: func(p *patient) { p.bySigner() }},
-		"eks":   {before: func(p *patient) { p.eksAssociate(); p.associate("method: eks") }},
+		"agent": {often: true, before: func(p *patient) { p.bySigner() }},
+		"eks":   {often: true, before: func(p *patient) { p.eksAssociate(); p.associate("method: eks") }},
 		"demanding": {
-			slug: "pod-request-annotations", before: (*patient).given,
+			often: true, slug: "pod-request-annotations", before: (*patient).given,
 			spec: certified(", userAnnotations: {daypass.dev/wish: more}"), container: certificateMount,
 			mendedSpec: certified(""), mendedContainer: certificateMount,
 		},
 		"unassociated": {
-			slug: "eks-association-missing", before: func(p *patient) { p.associate("method: eks") }, mend: (*patient).eksAssociate,
+			often: true, slug: "eks-association-missing", before: func(p *patient) { p.associate("method: eks") }, mend: (*patient).eksAssociate,
 		},
 		"long": {
 			slug: "certificate-uri-long",

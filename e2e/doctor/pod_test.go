@@ -36,13 +36,15 @@ spec:
   - name: app
     image: IMAGE
     imagePullPolicy: Never
-    command: [sh, -c, "until aws CALL; do sleep 20; done; echo well; exec sleep 3600"]
+    command: [sh, -c, "until aws CALL; do sleep 60; done; echo well; exec sleep 3600"]
     CONTAINER
 `
 
 // A podRow is a pod of which something is broken.
 type podRow struct {
 	slug string // what doctor is to name; empty: nothing, for all is well
+	// often: it is not for soak alone.
+	often bool
 	// before comes before the pod is made, after once it is there, so that nobody
 	// refuses it at the door.
 	before, after func(*patient)
@@ -98,56 +100,69 @@ type patient struct {
 // called is a name in AWS that no other run has.
 func (w *ward) called(name string) string { return name + "-" + w.Name[len(w.Name)-6:] }
 
+// A phase is what a cluster has for a while, and the pods that need just that.
+type phase struct {
+	name string
+	rows map[string]podRow
+	// before comes before their pods are made, meanwhile is what the platform team
+	// does for all of them between the diagnosis and the mend.
+	before, meanwhile func(*ward)
+}
+
+// phases are all rows, in the order in which the cluster comes to have what they
+// need.
+func phases() []phase {
+	chart := func(values string) func(*ward) { return func(w *ward) { w.chart(values) } }
+	return []phase{
+		{"before anything is installed", uninstalled(), nil, chart(bare)},
+		{"without a webhook", unattended(), func(w *ward) { w.chart(bare); w.scale(0) }, func(w *ward) { w.scale(1) }},
+		{"with hardly any settings", unsettled(), chart(bare), chart(sidecars)},
+		{"with an identity that is unclear", injected(), chart(sidecars), nil},
+		{"with tokens", tokens(), chart(sidecars), nil},
+		{"with sidecars", certificates(), chart(sidecars), nil},
+		{"with agents", unsigned(), chart(agents), (*ward).sign},
+		{"with a signer", served(), func(w *ward) { w.sign(); w.eksCluster() }, nil},
+		{"with secrets", mounted(), func(w *ward) { w.driver(); w.sign() }, nil},
+	}
+}
+
 // Pods of a real cluster, each with something broken for real: doctor names it,
-// what the mend says mends it, and of pods that are well doctor says so.
+// what the mend says mends it, and of pods that are well doctor says so. Under
+// the tag soak these are all rows, else those that are marked, and every method.
 func TestPods(t *testing.T) {
 	w := newWard(t)
-	for _, phase := range []struct {
-		name string
-		run  func(*testing.T)
-	}{
-		{"before anything is installed", func(t *testing.T) { w.treat(t, uninstalled(), func() { w.chart(bare) }) }},
-		{"without a webhook", func(t *testing.T) {
-			w.chart(bare)
-			w.scale(0)
-			w.treat(t, unattended(), func() { w.scale(1) })
-		}},
-		{"with hardly any settings", func(t *testing.T) {
-			w.chart(bare)
-			w.treat(t, unsettled(), func() { w.chart(sidecars) })
-		}},
-		{"with an identity that is unclear", func(t *testing.T) {
-			w.chart(sidecars)
-			w.treat(t, injected(), nil)
-		}},
-		{"with tokens", func(t *testing.T) {
-			w.chart(sidecars)
-			w.treat(t, tokens(), nil)
-		}},
-		{"with sidecars", func(t *testing.T) {
-			w.chart(sidecars)
-			w.treat(t, certificates(), nil)
-		}},
-		{"with agents", func(t *testing.T) {
-			w.chart(agents)
-			w.treat(t, unsigned(), w.sign)
-		}},
-		{"with a signer", func(t *testing.T) {
-			w.sign()
-			w.eksCluster()
-			w.treat(t, served(), nil)
-		}},
-		{"with secrets", func(t *testing.T) {
-			w.driver()
-			w.sign()
-			w.treat(t, mounted(), nil)
-		}},
-		{"by somebody who may only look", w.looked},
-	} {
-		if !t.Run(phase.name, phase.run) {
+	broken, well := 0, 0
+	for _, p := range phases() {
+		rows := chosen(p.rows)
+		if len(rows) == 0 {
+			continue
+		}
+		for _, r := range rows {
+			if r.slug == "" {
+				well++
+			} else {
+				broken++
+			}
+		}
+		if !t.Run(p.name, func(t *testing.T) { w.treat(t, p, rows) }) {
 			return // what this one has left would be in the next one's way
 		}
 	}
+	if broken < 20 || well < 5 {
+		t.Errorf("%d pods were broken, %d well", broken, well)
+	}
+	t.Run("by somebody who may only look", w.looked)
+}
+
+// chosen are the rows of this run.
+func chosen(rows map[string]podRow) map[string]podRow {
+	these := map[string]podRow{}
+	for name, r := range rows {
+		if everything || r.often {
+			these[name] = r
+		}
+	}
+	return these
 }
 
 // The chart's values, from the least to all.
@@ -245,19 +260,12 @@ func (w *ward) in(t *testing.T) *ward {
 	return &part
 }
 
-// phases are all rows, in the order in which the cluster comes to have what they
-// need.
-func phases() []map[string]podRow {
-	return []map[string]podRow{uninstalled(), unattended(), unsettled(), injected(), tokens(), certificates(), unsigned(), served(), mounted()}
-}
-
-// treat breaks, examines, mends and examines again; meanwhile is what the
-// platform team does for all of them in between.
-func (w *ward) treat(t *testing.T, rows map[string]podRow, meanwhile func()) {
-	if len(rows) == 0 {
-		t.Fatal("no rows")
-	}
+// treat breaks, examines, mends and examines again.
+func (w *ward) treat(t *testing.T, in phase, rows map[string]podRow) {
 	w = w.in(t)
+	if in.before != nil {
+		in.before(w)
+	}
 	var all []*patient
 	var accounts strings.Builder
 	for name, r := range rows {
@@ -299,8 +307,8 @@ func (w *ward) treat(t *testing.T, rows map[string]podRow, meanwhile func()) {
 	if !t.Run("named", func(t *testing.T) { each(t, (*patient).named) }) {
 		return
 	}
-	if meanwhile != nil {
-		meanwhile()
+	if in.meanwhile != nil {
+		in.meanwhile(w)
 	}
 	remove := []string{"delete", "pod", "--wait"}
 	for _, p := range all {

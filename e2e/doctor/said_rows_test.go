@@ -166,7 +166,7 @@ func may(text string) func(*caller) {
 	}
 }
 
-const everything = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`
+const allRights = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`
 
 // rightRefusals: the role's policies are against it.
 func rightRefusals() []refusal {
@@ -178,10 +178,10 @@ func rightRefusals() []refusal {
 		return may(`{"Version":"2012-10-17","Statement":[` + statement + `]}`)
 	}
 	return []refusal{
-		{slug: "policy-action", call: list, spoil: one(`{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}`), mend: may(everything)},
-		{slug: "policy-resource", call: list, spoil: one(`{"Effect":"Allow","Action":"s3:*","Resource":"arn:aws:s3:::b"}`), mend: may(everything)},
-		{slug: "policy-condition", call: list, spoil: one(`{"Effect":"Allow","Action":"s3:*","Resource":"*","Condition":{"StringEquals":{"aws:RequestedRegion":"eu-west-1"}}}`), mend: may(everything)},
-		{slug: "policy-explicit-deny", call: list, spoil: one(`{"Effect":"Deny","Action":"s3:*","Resource":"*"}`), mend: may(everything)},
+		{slug: "policy-action", call: list, spoil: one(`{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}`), mend: may(allRights)},
+		{slug: "policy-resource", call: list, spoil: one(`{"Effect":"Allow","Action":"s3:*","Resource":"arn:aws:s3:::b"}`), mend: may(allRights)},
+		{slug: "policy-condition", call: list, spoil: one(`{"Effect":"Allow","Action":"s3:*","Resource":"*","Condition":{"StringEquals":{"aws:RequestedRegion":"eu-west-1"}}}`), mend: may(allRights)},
+		{slug: "policy-explicit-deny", call: list, spoil: one(`{"Effect":"Deny","Action":"s3:*","Resource":"*"}`), mend: may(allRights)},
 	}
 }
 
@@ -254,7 +254,7 @@ func secretRefusals() []refusal {
 		{slug: "secret-not-found", call: get, mend: create},
 		{slug: "secret-not-found-denied", call: get,
 			spoil: may(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}`),
-			mend:  func(c *caller) { create(c); may(everything)(c) }},
+			mend:  func(c *caller) { create(c); may(allRights)(c) }},
 		{slug: "secret-version", call: version, spoil: create, mend: func(c *caller) {
 			made, err := sm.NewFromConfig(c.admin).PutSecretValue(c.Context(), &sm.PutSecretValueInput{SecretId: name, SecretString: aws.String("y"), VersionStages: []string{"BLUE"}})
 			c.must(made, err)

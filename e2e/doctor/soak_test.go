@@ -1,0 +1,6 @@
+//go:build soak
+
+package doctor
+
+// everything: all pods are broken.
+const everything = true
