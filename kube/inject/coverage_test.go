@@ -1,14 +1,11 @@
 package inject
 
 import (
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"daypass.dev/reason"
+	"daypass.dev/reason/reasontest"
 )
 
 // meets lists, for every feature of pods and settings, the deliveries with
@@ -89,45 +86,6 @@ func TestEveryFeatureHasItsGoldenPods(t *testing.T) {
 	}
 }
 
-// refusals finds every slug with which this package refuses a pod, in its
-// sources.
-func refusals(t *testing.T) map[string]bool {
-	t.Helper()
-	files, err := filepath.Glob("*.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	all := map[string]bool{}
-	for _, name := range files {
-		if strings.HasSuffix(name, "_test.go") {
-			continue
-		}
-		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ast.Inspect(file, func(n ast.Node) bool {
-			call, ok := n.(*ast.CallExpr)
-			if !ok {
-				return true
-			}
-			if f, ok := call.Fun.(*ast.Ident); !ok || f.Name != "refuse" {
-				return true
-			}
-			slug, ok := call.Args[0].(*ast.BasicLit)
-			if !ok {
-				t.Fatalf("%s: write the slug where it is used", name)
-			}
-			all[strings.Trim(slug.Value, `"`)] = true
-			return true
-		})
-	}
-	if len(all) == 0 {
-		t.Fatal("no refusal found")
-	}
-	return all
-}
-
 func TestEveryRefusalHasARowAndACase(t *testing.T) {
 	cases := map[string]bool{}
 	for _, g := range goldens(t) {
@@ -137,7 +95,7 @@ func TestEveryRefusalHasARowAndACase(t *testing.T) {
 			}
 		}
 	}
-	for slug := range refusals(t) {
+	for slug := range reasontest.Slugs(t, ".", "refuse", "") {
 		if _, ok := reason.Lookup(slug); !ok {
 			t.Errorf("%s has no row in package reason", slug)
 		}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"daypass.dev/kube/identity"
+	"daypass.dev/reason/reasontest"
 )
 
 // The page on injection names whatever a user may write or meet.
@@ -24,7 +25,7 @@ func TestThePageNamesAll(t *testing.T) {
 	for _, a := range []string{"audience", "token-expiration", "sts-regional-endpoints", "skip-containers"} {
 		names = append(names, "daypass.dev/"+a)
 	}
-	for slug := range refusals(t) {
+	for slug := range reasontest.Slugs(t, ".", "refuse", "") {
 		names = append(names, slug)
 	}
 	variable := regexp.MustCompile(`"name":"([A-Z0-9_]+)"`)

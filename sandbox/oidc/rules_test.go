@@ -5,14 +5,14 @@ import (
 	"testing"
 
 	"daypass.dev/reason"
+	"daypass.dev/reason/reasontest"
 	"daypass.dev/sandbox/oidc"
-	"daypass.dev/sandbox/sandboxtest"
 )
 
 // TestRefusalsAreRules reads the package's source: a refusal whose slug is no
 // rule would have no row in any test.
 func TestRefusalsAreRules(t *testing.T) {
-	slugs := sandboxtest.Slugs(t, "invalid", "Slug", "oidc.go")
+	slugs := reasontest.Slugs(t, ".", "invalid", "Slug", "oidc.go")
 	if len(slugs) < len(oidc.Rules())/2 {
 		t.Fatalf("only %d refusals were found in the source", len(slugs))
 	}

@@ -5,8 +5,8 @@ import (
 	"testing"
 
 	"daypass.dev/reason"
+	"daypass.dev/reason/reasontest"
 	"daypass.dev/sandbox/rolesanywhere"
-	"daypass.dev/sandbox/sandboxtest"
 )
 
 // controlSlugs are the faults that only the control plane can have.
@@ -21,7 +21,7 @@ func controlSlugs() []string {
 // which is no rule of CreateSession and none of the control plane would have
 // no row in any test.
 func TestFaultsAreRules(t *testing.T) {
-	slugs := sandboxtest.Slugs(t, "faultf", "slug", "fault.go", "revoked")
+	slugs := reasontest.Slugs(t, ".", "faultf", "slug", "fault.go", "revoked")
 	if len(slugs) < len(rolesanywhere.Rules())/2 {
 		t.Fatalf("only %d faults were found in the source", len(slugs))
 	}

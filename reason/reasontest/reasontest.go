@@ -1,4 +1,6 @@
-package sandboxtest
+// Package reasontest finds the reasons for which a package refuses in its
+// source, so that a test can walk them: none without a row, none without a case.
+package reasontest
 
 import (
 	"go/ast"
@@ -11,14 +13,14 @@ import (
 	"testing"
 )
 
-// Slugs reads the source of the package in the working directory and finds the
-// reasons for which it refuses: the first arguments of the function call, and
-// the values of the field in literals, by slug. Files named in but are left out.
+// Slugs reads the source of the package in a folder and finds the reasons for
+// which it refuses: the first arguments of the function call, and the values of
+// the field in literals (empty: none), by slug. Files named in but are left out.
 // A slug that is not written out where it stands fails the test, unless it is
-// the name of a constant in but.
-func Slugs(t testing.TB, call, field string, but ...string) map[string]token.Position {
+// the name of a constant in but; so does a package that refuses nothing.
+func Slugs(t testing.TB, dir, call, field string, but ...string) map[string]token.Position {
 	t.Helper()
-	files, err := filepath.Glob("*.go")
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +41,7 @@ func Slugs(t testing.TB, call, field string, but ...string) map[string]token.Pos
 		found[slug] = fset.Position(lit.Pos())
 	}
 	for _, name := range files {
-		if strings.HasSuffix(name, "_test.go") || slices.Contains(but, name) {
+		if strings.HasSuffix(name, "_test.go") || slices.Contains(but, filepath.Base(name)) {
 			continue
 		}
 		file, err := parser.ParseFile(fset, name, nil, 0)
@@ -59,6 +61,9 @@ func Slugs(t testing.TB, call, field string, but ...string) map[string]token.Pos
 			}
 			return true
 		})
+	}
+	if len(found) == 0 {
+		t.Fatalf("the package in %s refuses nothing by %s", dir, call)
 	}
 	return found
 }
