@@ -34,6 +34,7 @@ func giveClone(ctx context.Context, home string, runner *walk.Runner) error {
 	if err := json.Unmarshal(out, &settings); err != nil {
 		return err
 	}
+	settings["GOFLAGS"] += " -buildvcs=false" // git may take the checkout for another user's
 	for name, value := range settings {
 		runner.Env = append(runner.Env, name+"="+value)
 	}
