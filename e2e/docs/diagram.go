@@ -97,7 +97,7 @@ func panels() []panel {
 			{"sandbox/world", "accounts, decisions", 7.6, 0.57},
 		}},
 		{"quiet", "words and tools", "arrows to them are left out", 20, 822, 1188, 96, []spot{
-			{".", "the vocabulary", 0, 0}, {"reason", "ways to be refused", 1.3, 0},
+			{".", "the vocabulary", 0, 0}, {"reason", "ways to be refused", 1.3, 0}, {"reason/reasontest", "for Go tests", 2.4, 0},
 			{"internal/cli", "flags and variables", 3.7, 0}, {"internal/atomicfile", "whole or not", 5, 0}, {"internal/page", "the pages' style", 6.3, 0}, {"internal/walk", "runs the docs", 7.6, 0},
 		}},
 	}
@@ -106,7 +106,8 @@ func panels() []panel {
 // quiet reports whether no arrows are drawn to a room: it holds words or tools
 // and no step of the story.
 func quiet(room string) bool {
-	return room == "." || room == "reason" || strings.HasPrefix(room, "internal/")
+	first, _, _ := strings.Cut(room, "/")
+	return room == "." || first == "reason" || first == "internal"
 }
 
 // meant are the rooms that the map means by a name.
@@ -208,7 +209,7 @@ func Diagram(rooms map[string][]string) (string, error) {
 			case "kube/api/awspca/v1beta1":
 				name = "api/awspca"
 			default:
-				for _, of := range []string{"kube/", "sandbox/", "internal/", "exchange/"} {
+				for _, of := range []string{"kube/", "sandbox/", "internal/", "exchange/", "reason/"} {
 					name = strings.TrimPrefix(name, of)
 				}
 			}
