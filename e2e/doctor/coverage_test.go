@@ -50,7 +50,6 @@ func heldUp() map[string]string {
 		"anchor-crl-fetch":     "the sandbox's trust anchors do not have the setting",
 		"anchor-notifications": "TestAHealthyCertificateIsLeftAlone meets it; the sandbox has AWS's own settings alone, which nobody can mend there",
 		"profile-propagation":  "the sandbox has no trusted identity propagation, and no API of AWS's writes it",
-		"issuer-slow":          "takes as long as AWS waits",
 	}
 }
 

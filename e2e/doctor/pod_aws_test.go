@@ -155,8 +155,7 @@ func (p *patient) revoke(anchor string, cert *x509.Certificate) {
 	p.must(err)
 }
 
-// eksCluster is one of the name of ours, whose tokens are ours; the agents may
-// use it.
+// eksCluster is one of the name of ours, whose tokens are ours.
 func (w *ward) eksCluster() {
 	w.t.Helper()
 	_, err := eks.NewFromConfig(w.aws.Config()).CreateCluster(w.t.Context(), &eks.CreateClusterInput{
@@ -166,6 +165,20 @@ func (w *ward) eksCluster() {
 	if taken := (*ekstypes.ResourceInUseException)(nil); !errors.As(err, &taken) {
 		w.must(err)
 	}
+}
+
+// noCluster takes it away; the sandbox may have it of another run.
+func (w *ward) noCluster() {
+	w.t.Helper()
+	_, err := eks.NewFromConfig(w.aws.Config()).DeleteCluster(w.t.Context(), &eks.DeleteClusterInput{Name: aws.String("e2e")})
+	if none := (*ekstypes.ResourceNotFoundException)(nil); !errors.As(err, &none) {
+		w.must(err)
+	}
+}
+
+// eksRole lets the agents ask EKS.
+func (w *ward) eksRole() {
+	w.t.Helper()
 	trust, err := setup.TrustPolicy(setup.Token{
 		ProviderARN: setup.ProviderARN("aws", account, kube.Issuer), Subject: "system:serviceaccount:daypass:daypass-node", Audience: "sts.amazonaws.com",
 	})

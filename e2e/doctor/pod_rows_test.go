@@ -336,6 +336,10 @@ func unsigned() map[string]podRow {
 			slug: "agent-no-signer", before: func(p *patient) { p.associate(by(p.anchor, p.profile(p.role))) },
 			mend: func(p *patient) { p.bySigner() },
 		},
+		"clusterless": {
+			slug: "eks-cluster-missing", before: func(p *patient) { p.noCluster(); p.associate("method: eks") },
+			mend: func(p *patient) { p.eksCluster(); p.eksAssociate() },
+		},
 		"waiting": {
 			slug: "pod-certificate-waiting", before: (*patient).given,
 			spec: certified(""), container: certificateMount, mendedSpec: certified(""), mendedContainer: certificateMount,

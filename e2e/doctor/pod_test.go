@@ -120,8 +120,8 @@ func phases() []phase {
 		{"with an identity that is unclear", injected(), chart(sidecars), nil},
 		{"with tokens", tokens(), chart(sidecars), nil},
 		{"with sidecars", certificates(), chart(sidecars), nil},
-		{"with agents", unsigned(), chart(agents), (*ward).sign},
-		{"with a signer", served(), func(w *ward) { w.sign(); w.eksCluster() }, nil},
+		{"with agents", unsigned(), func(w *ward) { w.eksRole(); w.chart(agents) }, (*ward).sign},
+		{"with a signer", served(), func(w *ward) { w.eksRole(); w.eksCluster(); w.sign() }, nil},
 		{"with secrets", mounted(), func(w *ward) { w.driver(); w.sign() }, nil},
 	}
 }
