@@ -197,7 +197,7 @@ func TestEveryHelmValueExists(t *testing.T) {
 		t.Fatal(err)
 	}
 	values := helmValues(string(text))
-	set := 0
+	set, files := 0, 0
 	for _, p := range pages(t) {
 		look := func(line int, text string) {
 			for _, one := range regexp.MustCompile(`helm (?:install|upgrade)[^\n]*charts/daypass[^\n]*`).FindAllString(strings.ReplaceAll(text, "\\\n", " "), -1) {
@@ -211,6 +211,15 @@ func TestEveryHelmValueExists(t *testing.T) {
 		for _, b := range p.blocks {
 			body := strings.Join(b.Body, "\n")
 			look(b.Line, strings.ReplaceAll(body, "\n> ", " "))
+			if b.Kind != "yaml" || !strings.HasPrefix(body, "# values of charts/daypass\n") {
+				continue
+			}
+			files++
+			for name := range helmValues(body) {
+				if set++; !values[name] {
+					t.Errorf("%s:%d: the chart has no value %s", p.path, b.Line, name)
+				}
+			}
 		}
 		p.code(func(line int, text string) {
 			name, _, _ := strings.Cut(strings.TrimPrefix(text, "--set "), "=")
@@ -222,8 +231,8 @@ func TestEveryHelmValueExists(t *testing.T) {
 			}
 		})
 	}
-	if set < 60 {
-		t.Errorf("the pages set %d values", set)
+	if set < 60 || files < 3 {
+		t.Errorf("the pages set %d values, and show %d files of them", set, files)
 	}
 }
 
