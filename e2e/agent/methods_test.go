@@ -9,11 +9,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
-	ekstypes "github.com/aws/aws-sdk-go-v2/service/eks/types"
 	"github.com/aws/aws-sdk-go-v2/service/rolesanywhere"
 	"github.com/aws/aws-sdk-go-v2/service/rolesanywhere/types"
 
-	"daypass.dev/e2e/kube"
 	"daypass.dev/e2e/kube/kubetest"
 	"daypass.dev/setup"
 )
@@ -136,21 +134,13 @@ func (s *stage) folder(pod, own string) {
 // and an association there and here.
 func eksMethod(s *stage) {
 	ctx, client := s.t.Context(), eks.NewFromConfig(s.sandbox.Config())
-	_, err := client.CreateCluster(ctx, &eks.CreateClusterInput{
-		Name: aws.String(clusterName), RoleArn: aws.String("arn:aws:iam::" + home + ":role/eks"), ResourcesVpcConfig: &ekstypes.VpcConfigRequest{},
-		Tags: map[string]string{"sandbox.daypass.dev/issuer": kube.Issuer},
-	})
-	if taken := (*ekstypes.ResourceInUseException)(nil); !errors.As(err, &taken) {
-		s.must(err)
-	}
-	s.nodeRole()
-	cluster := "arn:aws:eks:us-east-1:" + home + ":cluster/" + clusterName
+	cluster := s.sandbox.EKSCluster(s.t, clusterName)
 	role := s.role("eks", fmt.Sprintf(`{"Version":"2012-10-17","Statement":[
 		{"Effect":"Allow","Action":"s3:PutObject","Resource":"arn:aws:s3:::%[1]s/*"},
 		{"Effect":"Allow","Action":["s3:GetObject","s3:PutObject"],"Resource":"arn:aws:s3:::%[1]s/${aws:PrincipalTag/kubernetes-service-account}/*"},
 		{"Effect":"Allow","Action":["s3:ListBucket","s3:GetObject"],"Resource":["arn:aws:s3:::%[1]s","arn:aws:s3:::%[1]s/from-*"]}]}`, s.Name),
 		setup.Pod{ClusterARN: cluster, Namespace: s.Name, ServiceAccount: "eks"})
-	_, err = client.CreatePodIdentityAssociation(ctx, &eks.CreatePodIdentityAssociationInput{
+	_, err := client.CreatePodIdentityAssociation(ctx, &eks.CreatePodIdentityAssociationInput{
 		ClusterName: aws.String(clusterName), Namespace: &s.Name, ServiceAccount: aws.String("eks"), RoleArn: &role,
 	})
 	s.must(err)

@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -10,7 +9,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
-	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"daypass.dev/e2e/kube"
@@ -47,16 +45,7 @@ func (s *stage) must(err error) {
 // agent's audience.
 func (s *stage) provider() string {
 	s.t.Helper()
-	client := iam.NewFromConfig(s.sandbox.Config())
-	arn := "arn:aws:iam::" + home + ":oidc-provider/" + strings.TrimPrefix(kube.Issuer, "https://")
-	_, err := client.CreateOpenIDConnectProvider(s.t.Context(), &iam.CreateOpenIDConnectProviderInput{
-		Url: aws.String(kube.Issuer), ClientIDList: []string{"sts.amazonaws.com", "pods.eks.amazonaws.com"},
-	})
-	if exists := (*iamtypes.EntityAlreadyExistsException)(nil); errors.As(err, &exists) {
-		_, err = client.AddClientIDToOpenIDConnectProvider(s.t.Context(), &iam.AddClientIDToOpenIDConnectProviderInput{
-			OpenIDConnectProviderArn: &arn, ClientID: aws.String("pods.eks.amazonaws.com"),
-		})
-	}
+	arn, err := kubetest.MakeProvider(s.t.Context(), iam.NewFromConfig(s.sandbox.Config()), kube.Issuer, "sts.amazonaws.com", "pods.eks.amazonaws.com")
 	s.must(err)
 	return arn
 }
@@ -148,20 +137,4 @@ func (s *stage) associate(name, account, fields string) {
 			s.t.Log(err)
 		}
 	})
-}
-
-// nodeRole is what the agents themselves may use: EKS Auth, by tokens of their
-// ServiceAccount.
-func (s *stage) nodeRole() {
-	s.t.Helper()
-	trust, err := setup.TrustPolicy(setup.Token{
-		ProviderARN: s.provider(), Subject: "system:serviceaccount:daypass:daypass-node", Audience: "sts.amazonaws.com",
-	})
-	s.must(err)
-	client, name := iam.NewFromConfig(s.sandbox.Config()), "daypass-node"
-	_, err = kubetest.MakeRole(s.t.Context(), client, &iam.CreateRoleInput{RoleName: &name, AssumeRolePolicyDocument: aws.String(string(trust))})
-	s.must(err)
-	_, err = client.PutRolePolicy(s.t.Context(), &iam.PutRolePolicyInput{RoleName: &name, PolicyName: aws.String("eks"), PolicyDocument: aws.String(
-		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"eks-auth:AssumeRoleForPodIdentity","Resource":"arn:aws:eks:us-east-1:` + home + `:cluster/*"}]}`)})
-	s.must(err)
 }

@@ -1,7 +1,6 @@
 package secrets
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -9,7 +8,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
-	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"daypass.dev/e2e/kube"
@@ -98,19 +96,8 @@ func (s *stage) unique(name string) string { return name + "-" + s.Name[len(s.Na
 // provider makes the cluster's issuer known to the account.
 func (s *stage) provider() string {
 	s.t.Helper()
-	client := iam.NewFromConfig(s.sandbox.Config())
-	arn := "arn:aws:iam::" + home + ":oidc-provider/" + strings.TrimPrefix(kube.Issuer, "https://")
-	_, err := client.CreateOpenIDConnectProvider(s.t.Context(), &iam.CreateOpenIDConnectProviderInput{
-		Url: aws.String(kube.Issuer), ClientIDList: []string{"sts.amazonaws.com", "pods.eks.amazonaws.com"},
-	})
-	for _, id := range []string{"sts.amazonaws.com", "pods.eks.amazonaws.com"} {
-		if exists := (*iamtypes.EntityAlreadyExistsException)(nil); errors.As(err, &exists) {
-			_, err := client.AddClientIDToOpenIDConnectProvider(s.t.Context(), &iam.AddClientIDToOpenIDConnectProviderInput{OpenIDConnectProviderArn: &arn, ClientID: aws.String(id)})
-			s.must(err)
-			continue
-		}
-		s.must(err)
-	}
+	arn, err := kubetest.MakeProvider(s.t.Context(), iam.NewFromConfig(s.sandbox.Config()), kube.Issuer, "sts.amazonaws.com", "pods.eks.amazonaws.com")
+	s.must(err)
 	return arn
 }
 

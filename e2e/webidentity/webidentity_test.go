@@ -3,7 +3,6 @@ package webidentity
 import (
 	_ "embed"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
-	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
@@ -113,14 +111,10 @@ func TestManifestsForIRSA(t *testing.T) {
 	s := newStage(t, kubetest.GoSDK, kubetest.AWSCLI)
 	var about struct{ Issuer string }
 	s.must(json.Unmarshal([]byte(s.Kubectl("get", "--raw", "/.well-known/openid-configuration")), &about))
-	_, err := iam.NewFromConfig(s.aws.Config()).CreateOpenIDConnectProvider(t.Context(), &iam.CreateOpenIDConnectProviderInput{
-		Url: &about.Issuer, ClientIDList: []string{"sts.amazonaws.com"},
-	})
-	if exists := (*iamtypes.EntityAlreadyExistsException)(nil); !errors.As(err, &exists) {
-		s.must(err)
-	}
+	provider, err := kubetest.MakeProvider(t.Context(), iam.NewFromConfig(s.aws.Config()), about.Issuer, "sts.amazonaws.com")
+	s.must(err)
 	role := s.role(setup.Token{
-		ProviderARN: setup.ProviderARN("aws", s.account, about.Issuer), Audience: "sts.amazonaws.com",
+		ProviderARN: provider, Audience: "sts.amazonaws.com",
 		Subject: "system:serviceaccount:" + s.Name + ":irsa-user",
 	})
 	s.Apply(strings.NewReplacer("CLUSTER-ROLE", role, "BUCKET-NAME", s.Name).Replace(irsa))
