@@ -121,6 +121,23 @@ func (e *Error) Error() string {
 // Advice returns the hint.
 func (e *Error) Advice() string { return e.Hint }
 
+// An InputError is a setting that cannot be right whatever anybody answers.
+type InputError struct {
+	// Setting is the field, in words: "trust anchor ARN".
+	Setting string
+	Err     error
+	// Hint tells how to mend it, in one line; empty if nothing is known.
+	Hint string
+}
+
+func (e *InputError) Error() string { return e.Setting + ": " + e.Err.Error() }
+
+// Advice returns the hint.
+func (e *InputError) Advice() string { return e.Hint }
+
+// Unwrap returns the cause.
+func (e *InputError) Unwrap() error { return e.Err }
+
 // Advice is what the first error in err's chain that has a method Advice tells
 // to look at, in one line; empty if none knows anything.
 func Advice(err error) string {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"daypass.dev"
 	"daypass.dev/exchange"
 	"daypass.dev/internal/cli"
 )
@@ -69,7 +70,7 @@ func TestMistakesOfChains(t *testing.T) {
 		}
 		change(&s)
 		_, err = s.Chained(from)
-		told, input := (*cli.Error)(nil), (*exchange.InputError)(nil)
+		told, input := (*cli.Error)(nil), (*daypass.InputError)(nil)
 		if err == nil || !strings.Contains(err.Error(), says) || !errors.As(err, &told) && !errors.As(err, &input) {
 			t.Errorf("got %v, want one that says %q", err, says)
 		}

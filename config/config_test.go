@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"daypass.dev"
 	"daypass.dev/exchange"
 	"daypass.dev/internal/cli"
 	"daypass.dev/pki"
@@ -134,7 +135,7 @@ func TestMalformedSettingsAreInputErrors(t *testing.T) {
 	s := whole()
 	s.ProfileARN = "my profile"
 	_, err := s.Exchange(s.Keys(nil), nil)
-	var input *exchange.InputError
+	var input *daypass.InputError
 	if !errors.As(err, &input) {
 		t.Errorf("%v", err)
 	}

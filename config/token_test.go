@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"daypass.dev"
 	"daypass.dev/exchange"
 	"daypass.dev/internal/cli"
 	"daypass.dev/proof"
@@ -94,7 +95,7 @@ func TestSourcesOfTokens(t *testing.T) {
 		t.Errorf("file: %+v", f)
 	}
 	s.TokenSource, s.GitHubRequestURL = "github", ""
-	var input *proof.InputError
+	var input *daypass.InputError
 	if _, err := s.Tokens(); !errors.As(err, &input) || !strings.Contains(input.Hint, "id-token: write") {
 		t.Errorf("github outside a job: %v", err)
 	}
@@ -174,7 +175,7 @@ func TestWhatATokenNeeds(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	s.RoleARN = "reports"
-	var input *exchange.InputError
+	var input *daypass.InputError
 	if _, err := s.WebIdentity(&proof.TokenFile{}); !errors.As(err, &input) {
 		t.Errorf("%v", err)
 	}

@@ -21,7 +21,7 @@ type Call interface {
 	// MemoryKey names what would be answered; see refresh.Disk.
 	MemoryKey(ctx context.Context) (string, error)
 	// Check says whether the settings are well formed, without asking anybody:
-	// nil or an *InputError.
+	// nil or an *daypass.InputError.
 	Check() error
 }
 
@@ -64,7 +64,7 @@ const maxChained = time.Hour
 const maxSessionPolicy = 2048
 
 // Credentials asks From, then STS once; twice where the answer shows that the
-// local clock is wrong. Errors are From's, *InputError for a setting that is
+// local clock is wrong. Errors are From's, *daypass.InputError for a setting that is
 // wrong, *daypass.Error where STS answered; any other means that no answer
 // came, within 15 seconds. Codes that are not AWS's are those of RolesAnywhere.
 func (a *AssumeRole) Credentials(ctx context.Context) (daypass.Credentials, error) {

@@ -185,7 +185,7 @@ func TestWrongSettingsOfAssumeRole(t *testing.T) {
 		for what, err := range map[string]error{
 			"Check": a.Check(), "Credentials": second(a.Credentials(t.Context())), "MemoryKey": second(a.MemoryKey(t.Context())),
 		} {
-			ie := (*InputError)(nil)
+			ie := (*daypass.InputError)(nil)
 			if !errors.As(err, &ie) || ie.Setting != c.setting {
 				t.Errorf("%s, %s: got %v, want an InputError of %s", name, what, err, c.setting)
 			}

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"daypass.dev"
 )
 
 func TestPlaces(t *testing.T) {
@@ -41,7 +43,7 @@ func TestPlaces(t *testing.T) {
 		{place{service: "sts", partition: "aws"}, "region"},
 	} {
 		got, err := c.p.url()
-		if ie := (*InputError)(nil); !errors.As(err, &ie) || ie.Setting != c.setting {
+		if ie := (*daypass.InputError)(nil); !errors.As(err, &ie) || ie.Setting != c.setting {
 			t.Errorf("%+v: got %q, %v, want an error of %s", c.p, got, err, c.setting)
 		}
 	}

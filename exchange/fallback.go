@@ -32,7 +32,7 @@ func (f *Fallback) Credentials(ctx context.Context) (daypass.Credentials, error)
 		if err == nil {
 			return got, nil
 		}
-		input, file := (*InputError)(nil), (*proof.FileError)(nil)
+		input, file := (*daypass.InputError)(nil), (*proof.FileError)(nil)
 		if ctx.Err() != nil || errors.As(err, &input) || errors.As(err, &file) {
 			return daypass.Credentials{}, err
 		}

@@ -79,7 +79,7 @@ func (p *PodIdentity) Credentials(ctx context.Context) (daypass.Credentials, err
 }
 
 // Check says whether the settings are well formed, without asking anybody: nil
-// or an *InputError.
+// or an *daypass.InputError.
 func (p *PodIdentity) Check() error {
 	_, err := p.base()
 	return err

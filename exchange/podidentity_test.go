@@ -112,7 +112,7 @@ func TestPodIdentitySettings(t *testing.T) {
 		p := podCall(t, func(http.ResponseWriter, *http.Request) { t.Error("it was called") })
 		change(p)
 		_, err := p.Credentials(t.Context())
-		e := (*InputError)(nil)
+		e := (*daypass.InputError)(nil)
 		if !errors.As(err, &e) || e.Setting != setting {
 			t.Errorf("%s: %v", setting, err)
 		}

@@ -62,7 +62,7 @@ type RolesAnywhere struct {
 }
 
 // Credentials asks once; once more where the answer shows that the local clock
-// is wrong, or that the profile accepts no names. Errors are *InputError for a setting that is wrong, *proof.FileError
+// is wrong, or that the profile accepts no names. Errors are *daypass.InputError for a setting that is wrong, *proof.FileError
 // for a file, *daypass.Error where AWS answered; any other means that no
 // answer came, within 15 seconds.
 //
@@ -79,7 +79,7 @@ func (r *RolesAnywhere) Credentials(ctx context.Context) (daypass.Credentials, e
 		return daypass.Credentials{}, err
 	}
 	if n := len(key.Chain); n > sigv4x509.MaxChain {
-		return daypass.Credentials{}, &InputError{
+		return daypass.Credentials{}, &daypass.InputError{
 			Setting: "intermediates",
 			Err:     fmt.Errorf("the chain holds %d certificates beside the leaf, Roles Anywhere takes at most %d", n, sigv4x509.MaxChain),
 			Hint:    "leave out what does not stand between the leaf and the trust anchor [chain-depth]",
@@ -116,13 +116,13 @@ func (r *RolesAnywhere) ask(ctx context.Context, call *call, key *proof.Key) (*a
 }
 
 // Check says whether the settings are well formed, without asking anybody: nil
-// or an *InputError. It does not read the key.
+// or an *daypass.InputError. It does not read the key.
 func (r *RolesAnywhere) Check() error {
 	_, err := r.prepare()
 	return err
 }
 
-// Address is the base URL that would be called. The error is an *InputError.
+// Address is the base URL that would be called. The error is an *daypass.InputError.
 func (r *RolesAnywhere) Address() (string, error) {
 	call, err := r.prepare()
 	if err != nil {
@@ -154,25 +154,8 @@ func (r *RolesAnywhere) MemoryKey(ctx context.Context) (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
-// An InputError is a setting that cannot be right whatever AWS says.
-type InputError struct {
-	// Setting is the field, in words: "trust anchor ARN".
-	Setting string
-	Err     error
-	// Hint tells how to mend it, in one line; empty if nothing is known.
-	Hint string
-}
-
-func (e *InputError) Error() string { return e.Setting + ": " + e.Err.Error() }
-
-// Advice returns the hint.
-func (e *InputError) Advice() string { return e.Hint }
-
-// Unwrap returns the cause.
-func (e *InputError) Unwrap() error { return e.Err }
-
-func input(setting, hint, format string, args ...any) *InputError {
-	return &InputError{Setting: setting, Hint: hint, Err: fmt.Errorf(format, args...)}
+func input(setting, hint, format string, args ...any) *daypass.InputError {
+	return &daypass.InputError{Setting: setting, Hint: hint, Err: fmt.Errorf(format, args...)}
 }
 
 var errNoAnswer = errors.New("no answer within 15 seconds")

@@ -155,7 +155,7 @@ func TestChainDeeperThanAWSTakes(t *testing.T) {
 	}
 	r.Key = key
 	_, err := r.Credentials(context.Background())
-	if ie := (*InputError)(nil); !errors.As(err, &ie) || ie.Setting != "intermediates" || f.calls.Load() != 0 {
+	if ie := (*daypass.InputError)(nil); !errors.As(err, &ie) || ie.Setting != "intermediates" || f.calls.Load() != 0 {
 		t.Errorf("got %v after %d calls", err, f.calls.Load())
 	}
 	key.Chain = key.Chain[:5]

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"daypass.dev"
 )
 
 func TestWrongSettingsAreNamedBeforeAnyCall(t *testing.T) {
@@ -66,7 +68,7 @@ func TestWrongSettingsAreNamedBeforeAnyCall(t *testing.T) {
 				"Credentials": second(r.Credentials(context.Background())),
 				"MemoryKey":   second(r.MemoryKey(context.Background())),
 			} {
-				ie := (*InputError)(nil)
+				ie := (*daypass.InputError)(nil)
 				if !errors.As(err, &ie) {
 					t.Fatalf("%s: got %v, want an InputError", what, err)
 				}

@@ -56,7 +56,7 @@ type WebIdentity struct {
 
 const opWeb = "AssumeRoleWithWebIdentity"
 
-// Credentials asks once. Errors are *InputError for a setting that is wrong,
+// Credentials asks once. Errors are *daypass.InputError for a setting that is wrong,
 // what Token gives, *daypass.Error where AWS answered; any other means that no
 // answer came, within 15 seconds. Codes that are not AWS's are those of
 // RolesAnywhere.
@@ -88,13 +88,13 @@ func (w *WebIdentity) Credentials(ctx context.Context) (daypass.Credentials, err
 }
 
 // Check says whether the settings are well formed, without asking anybody: nil
-// or an *InputError. It does not read the token.
+// or an *daypass.InputError. It does not read the token.
 func (w *WebIdentity) Check() error {
 	_, err := w.prepare()
 	return err
 }
 
-// Address is the base URL that would be called. The error is an *InputError.
+// Address is the base URL that would be called. The error is an *daypass.InputError.
 func (w *WebIdentity) Address() (string, error) {
 	call, err := w.prepare()
 	if err != nil {

@@ -191,7 +191,7 @@ func TestWrongSettingsOfWebIdentity(t *testing.T) {
 		for what, err := range map[string]error{
 			"Check": w.Check(), "Credentials": second(w.Credentials(context.Background())), "MemoryKey": second(w.MemoryKey(context.Background())),
 		} {
-			ie := (*InputError)(nil)
+			ie := (*daypass.InputError)(nil)
 			if !errors.As(err, &ie) || ie.Setting != c.setting {
 				t.Errorf("%s, %s: got %v, want an InputError of %s", name, what, err, c.setting)
 			}

@@ -25,7 +25,7 @@ type Azure struct {
 	MetadataURL string
 }
 
-// Check says whether the settings are well formed: nil or an *InputError.
+// Check says whether the settings are well formed: nil or an *daypass.InputError.
 func (a *Azure) Check() error {
 	if a.Audience == "" {
 		return input("audience", "it looks like api://NAME", "none is given")
@@ -42,7 +42,7 @@ func (a *Azure) Check() error {
 }
 
 // Token asks for a token; the metadata service may answer with one that it has
-// given before. Errors are *InputError, *daypass.Error where the service
+// given before. Errors are *daypass.InputError, *daypass.Error where the service
 // answered, *IssuerError where it did not.
 func (a *Azure) Token(ctx context.Context) (*Token, error) {
 	if err := a.Check(); err != nil {

@@ -31,7 +31,7 @@ const (
 	permission   = "give the job permissions: id-token: write, and run this in one of its steps"
 )
 
-// Check says whether the settings are well formed: nil or an *InputError.
+// Check says whether the settings are well formed: nil or an *daypass.InputError.
 func (g *GitHub) Check() error {
 	_, err := g.url()
 	return err
@@ -61,7 +61,7 @@ func (g *GitHub) url() (string, error) {
 	return u.String(), nil
 }
 
-// Token asks for a new token. Errors are *InputError, *daypass.Error where
+// Token asks for a new token. Errors are *daypass.InputError, *daypass.Error where
 // GitHub answered, *IssuerError where it did not.
 func (g *GitHub) Token(ctx context.Context) (*Token, error) {
 	address, err := g.url()

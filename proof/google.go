@@ -41,7 +41,7 @@ const (
 	offGoogle       = "only Google Cloud has such a metadata server; in GKE it also needs time after a pod's start"
 )
 
-// Check says whether the settings are well formed: nil or an *InputError.
+// Check says whether the settings are well formed: nil or an *daypass.InputError.
 func (g *Google) Check() error {
 	switch {
 	case g.Audience == "":
@@ -55,7 +55,7 @@ func (g *Google) Check() error {
 }
 
 // Token asks for a token; the metadata server may answer with one that it has
-// given before. Errors are *InputError, *daypass.Error where a service
+// given before. Errors are *daypass.InputError, *daypass.Error where a service
 // answered, *IssuerError where none did.
 func (g *Google) Token(ctx context.Context) (*Token, error) {
 	if err := g.Check(); err != nil {

@@ -60,25 +60,8 @@ func (e *IssuerError) Unwrap() error { return e.Err }
 // Advice returns the hint.
 func (e *IssuerError) Advice() string { return e.Hint }
 
-// An InputError is a setting of a source of tokens that cannot be right.
-type InputError struct {
-	// Setting is the field, in words: "audience".
-	Setting string
-	Err     error
-	// Hint tells how to mend it, in one line; empty if nothing is known.
-	Hint string
-}
-
-func (e *InputError) Error() string { return e.Setting + ": " + e.Err.Error() }
-
-// Advice returns the hint.
-func (e *InputError) Advice() string { return e.Hint }
-
-// Unwrap returns the cause.
-func (e *InputError) Unwrap() error { return e.Err }
-
-func input(setting, hint, format string, args ...any) *InputError {
-	return &InputError{Setting: setting, Hint: hint, Err: fmt.Errorf(format, args...)}
+func input(setting, hint, format string, args ...any) *daypass.InputError {
+	return &daypass.InputError{Setting: setting, Hint: hint, Err: fmt.Errorf(format, args...)}
 }
 
 // send returns the body of a success and its headers. Errors are *IssuerError

@@ -230,7 +230,7 @@ func TestWrongSettingsOfSources(t *testing.T) {
 	} {
 		got, err := c.source.Token(context.Background())
 		check := c.source.(interface{ Check() error }).Check()
-		ie := (*InputError)(nil)
+		ie := (*daypass.InputError)(nil)
 		if got != nil || !errors.As(err, &ie) || ie.Setting != c.setting || check == nil || check.Error() != err.Error() {
 			t.Errorf("%s: got %v, %v; Check says %v", name, got, err, check)
 			continue

@@ -10,7 +10,6 @@ import (
 
 	"daypass.dev"
 	"daypass.dev/config"
-	"daypass.dev/exchange"
 	"daypass.dev/internal/cli"
 	"daypass.dev/proof"
 )
@@ -67,8 +66,7 @@ func (o *options) logger(stderr io.Writer, level slog.Level) (*slog.Logger, erro
 func said(err error) error {
 	var (
 		told    *cli.Error
-		input   *exchange.InputError
-		source  *proof.InputError
+		input   *daypass.InputError
 		file    *proof.FileError
 		silent  *proof.IssuerError
 		refused *daypass.Error
@@ -77,7 +75,7 @@ func said(err error) error {
 	switch {
 	case err == nil || errors.As(err, &told):
 		return err
-	case errors.As(err, &input), errors.As(err, &source):
+	case errors.As(err, &input):
 		code = cli.Usage
 	case errors.As(err, &silent):
 	case errors.As(err, &file):

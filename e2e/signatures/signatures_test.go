@@ -80,7 +80,7 @@ func FuzzSignedByUsVerifiedBySandbox(f *testing.F) {
 		}
 		line.change = nil
 		_, err := client.Credentials(t.Context())
-		var input *exchange.InputError
+		var input *daypass.InputError
 		if errors.As(err, &input) {
 			return // the client itself refused
 		}
