@@ -56,14 +56,14 @@ var rooms = map[string][]string{
 	"kube/vend":           {".", "proof", "exchange", "refresh", "kube/identity", "kube/api/v1alpha1"},
 	"kube/agent":          {".", "deliver", "kube/vend", "kube/identity", "kube/api/v1alpha1", "reason"},
 	"kube/inject":         {"kube/identity", "kube/api/v1alpha1", "config", "reason"},
-	"kube/signer":         {"kube/identity", "pki", "reason"},
+	"kube/signer":         {"deliver", "kube/identity", "pki", "reason"},
 	"cmd/daypass":         {"**"},
 	"cmd/daypassctl":      {"**"},
 	"cmd/daypass-kube":    {"**"},
 	"e2e/**":              {"**"},
 
 	"kube/api/awspca/v1beta1": {},
-	"kube/privateca":          {"kube/api/awspca/v1beta1", "pki", "reason"},
+	"kube/privateca":          {"deliver", "kube/api/awspca/v1beta1", "pki", "reason"},
 }
 
 // walls are outside packages that only the named rooms may bring in.

@@ -37,6 +37,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
+	"daypass.dev/deliver"
 	"daypass.dev/kube/api/awspca/v1beta1"
 )
 
@@ -81,23 +82,21 @@ func (s *Server) Run(ctx context.Context, config *rest.Config) error {
 	if err != nil {
 		return err
 	}
-	ready := &readiness{}
+	health := &deliver.Health{}
 	m, err := manager.New(config, manager.Options{
 		Scheme: known, Logger: logr.FromSlogHandler(log.Handler()),
 		Cache: cache.Options{ByObject: map[client.Object]cache.ByObject{&cmapi.CertificateRequest{}: {Transform: bare}}},
 		// A Secret is read when an issuer names it, and not watched: so no right
 		// to list Secrets is needed.
-		Client: client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}}}},
-		Metrics: server.Options{BindAddress: cmp.Or(s.Listen, "0"), ExtraHandlers: map[string]http.Handler{
-			"/healthz": http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), "/readyz": ready,
-		}},
+		Client:         client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}}}},
+		Metrics:        server.Options{BindAddress: cmp.Or(s.Listen, "0"), ExtraHandlers: map[string]http.Handler{"/healthz": health, "/readyz": health}},
 		LeaderElection: true, LeaderElectionID: "daypass-issuer", LeaderElectionNamespace: s.Namespace,
 		LeaderElectionReleaseOnCancel: true,
 	})
 	if err != nil {
 		return fmt.Errorf("reaching the cluster: %w", err)
 	}
-	ready.check = func(ctx context.Context) error {
+	health.Ready = func(ctx context.Context) error {
 		if !m.GetCache().WaitForCacheSync(ctx) {
 			return errors.New("issuers and requests are not listed yet")
 		}
@@ -144,15 +143,4 @@ func scheme() (*runtime.Scheme, error) {
 		}
 	}
 	return all, nil
-}
-
-// readiness answers /readyz.
-type readiness struct{ check func(context.Context) error }
-
-func (r *readiness) ServeHTTP(w http.ResponseWriter, q *http.Request) {
-	ctx, cancel := context.WithTimeout(q.Context(), time.Second)
-	defer cancel()
-	if err := r.check(ctx); err != nil {
-		http.Error(w, err.Error(), http.StatusServiceUnavailable)
-	}
 }

@@ -30,6 +30,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"daypass.dev/deliver"
 	"daypass.dev/kube/identity"
 )
 
@@ -95,12 +96,10 @@ func (s *Signer) Run(ctx context.Context, config *rest.Config) error {
 		return err
 	}
 	scheme := served.scheme()
-	ready := &readiness{}
+	health := &deliver.Health{}
 	m, err := manager.New(config, manager.Options{
 		Scheme: scheme, Logger: logr.FromSlogHandler(log.Handler()), Cache: s.watches(served, metrics),
-		Metrics: server.Options{BindAddress: cmp.Or(s.Listen, "0"), ExtraHandlers: map[string]http.Handler{
-			"/healthz": http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), "/readyz": ready,
-		}},
+		Metrics:        server.Options{BindAddress: cmp.Or(s.Listen, "0"), ExtraHandlers: map[string]http.Handler{"/healthz": health, "/readyz": health}},
 		LeaderElection: true, LeaderElectionID: "daypass-signer", LeaderElectionNamespace: s.Root.Namespace,
 		LeaderElectionReleaseOnCancel: true,
 	})
@@ -117,7 +116,7 @@ func (s *Signer) Run(ctx context.Context, config *rest.Config) error {
 		cached: m.GetCache(), live: m.GetAPIReader(), writer: m.GetClient(), metrics: metrics, log: log,
 		authority: &authority{cluster: s.Cluster, life: cmp.Or(s.LeafLife, 24*time.Hour), refresh: s.RefreshAfter},
 	}
-	ready.check = func(ctx context.Context) error {
+	health.Ready = func(ctx context.Context) error {
 		if !m.GetCache().WaitForCacheSync(ctx) {
 			return errors.New("pods and requests are not listed yet")
 		}
@@ -240,15 +239,4 @@ func bare(object any) (any, error) {
 
 func bareMeta(o metav1.Object) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Namespace: o.GetNamespace(), Name: o.GetName(), UID: o.GetUID(), ResourceVersion: o.GetResourceVersion()}
-}
-
-// readiness answers /readyz.
-type readiness struct{ check func(context.Context) error }
-
-func (r *readiness) ServeHTTP(w http.ResponseWriter, q *http.Request) {
-	ctx, cancel := context.WithTimeout(q.Context(), time.Second)
-	defer cancel()
-	if err := r.check(ctx); err != nil {
-		http.Error(w, err.Error(), http.StatusServiceUnavailable)
-	}
 }
