@@ -52,6 +52,9 @@ var assumptions = [...]string{
 	"session-policy-not-found", "packed-policy-too-large", "iam-propagation",
 }
 
+// nowhere are the reasons for which an SDK finds no credentials at all.
+var nowhere = [...]string{"injection-missed", "settings-missing", "environment-imds"}
+
 // hearsay are the texts that the catalogue does not hold.
 func hearsay() []heard {
 	return []heard{
@@ -67,7 +70,11 @@ func hearsay() []heard {
 		{"unable to use cert store signer on linux", []string{"settings-missing", "proof-missing"}},
 		{"could not parse PEM data", []string{"proof-form"}},
 		{"requested block type could not be found", []string{"proof-form"}},
-		{"Unable to locate credentials", []string{"injection-missed", "settings-missing", "environment-imds"}},
+		// botocore's words, Go's, JavaScript's and Java's for the same.
+		{"Unable to locate credentials", nowhere[:]},
+		{"no EC2 IMDS role found", nowhere[:]},
+		{"Could not load credentials from any providers", nowhere[:]},
+		{"Unable to load credentials from any of the providers in the chain", nowhere[:]},
 		{"no basic auth credentials", []string{"image-pull-credentials"}},
 		{"no resource-based policy allows the acm-pca:IssueCertificate", []string{"pca-share-template"}},
 		{"ValidationException*idempotencyToken", []string{"pca-token"}},

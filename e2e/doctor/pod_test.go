@@ -122,7 +122,11 @@ func phases() []phase {
 		{"with sidecars", certificates(), chart(sidecars), nil},
 		{"with agents", unsigned(), func(w *ward) { w.eksRole(); w.chart(agents) }, (*ward).sign},
 		{"with a signer", served(), func(w *ward) { w.eksRole(); w.eksCluster(); w.sign() }, nil},
-		{"with secrets", mounted(), func(w *ward) { w.driver(); w.sign() }, nil},
+		{"with secrets", mounted(), func(w *ward) {
+			w.sign()
+			w.driver()
+			w.chart(strings.Replace(signed, nodes, nodes+", secrets: {enabled: true}", 1))
+		}, nil},
 	}
 }
 
@@ -172,13 +176,15 @@ const (
 	sidecars = "cluster: {name: e2e, method: web-identity, region: us-east-1}\ndetector: {enabled: false}\n" +
 		"webhook: {replicas: 1, certificates: {secret: '{serviceAccount}-certificate'}}\n"
 	agents = "cluster: {name: e2e, trustDomain: " + trustDomain + ", method: web-identity, region: us-east-1}\n" + one +
-		"node: {enabled: true, secrets: {enabled: true}, ownRole: {arn: 'arn:aws:iam::" + account + ":role/daypass-node'}}\n"
+		"node: {enabled: true, " + nodes + "}\n"
+	nodes  = "ownRole: {arn: 'arn:aws:iam::" + account + ":role/daypass-node'}"
+	signed = agents + "signer: {enabled: true, replicas: 1}\n"
 )
 
 // sign has the cluster's signer run, and makes a trust anchor of its root.
 func (w *ward) sign() {
 	w.t.Helper()
-	w.chart(agents + "signer: {enabled: true, replicas: 1}\n")
+	w.chart(signed)
 	if w.signer != "" {
 		return
 	}

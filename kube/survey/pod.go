@@ -313,5 +313,5 @@ func (p *patient) logs(ctx context.Context) {
 
 // better tells that a log has spoken of AWS's own words already.
 func (p *patient) better() bool {
-	return p.evidence.Answer != nil && !strings.Contains(p.evidence.Answer.Text, "Unable to locate credentials")
+	return p.evidence.Answer != nil && !slices.Contains(doctor.Recognise(p.evidence.Answer.Text), "injection-missed")
 }
