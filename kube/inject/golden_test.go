@@ -97,7 +97,7 @@ func (g golden) run(pod []byte) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	return Mutate(pod, id, g.settings)
+	return Mutate(p, id, g.settings)
 }
 
 func TestGoldenPods(t *testing.T) {

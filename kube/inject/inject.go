@@ -79,18 +79,7 @@ const (
 // Injected is the annotation that tells how a pod is given its credentials.
 const Injected = "daypass.dev/injected"
 
-// Mutate says what to add to pod, a Pod as JSON, so that it can use id. The
-// zero Identity gets nothing, nor does the mirror of a static pod, which runs
-// already. Errors are *identity.Refusal if the pod cannot be given this
-// identity; any other means that pod is no Pod.
-func Mutate(pod []byte, id identity.Identity, s Settings) (Result, error) {
-	p, err := readPod(pod)
-	if err != nil {
-		return Result{}, err
-	}
-	return mutate(p, id, s)
-}
-
+// readPod reads a Pod as JSON. The error says why it is none.
 func readPod(text []byte) (*corev1.Pod, error) {
 	p := &corev1.Pod{}
 	if err := json.UnmarshalCaseSensitivePreserveInts(text, p); err != nil {
@@ -110,7 +99,10 @@ func readPod(text []byte) (*corev1.Pod, error) {
 	return p, nil
 }
 
-func mutate(p *corev1.Pod, id identity.Identity, s Settings) (Result, error) {
+// Mutate says what to add to p so that it can use id. The zero Identity gets
+// nothing, nor does the mirror of a static pod, which runs already. An error is
+// an *identity.Refusal: the pod cannot be given this identity.
+func Mutate(p *corev1.Pod, id identity.Identity, s Settings) (Result, error) {
 	if id.Role() == "" || isMirror(p) {
 		return Result{}, nil
 	}

@@ -186,7 +186,7 @@ func (w *Webhook) decide(ctx context.Context, pod *corev1.Pod) (*corev1.ServiceA
 	if err != nil {
 		return account, Result{}, err
 	}
-	result, err := mutate(pod, id, w.Settings)
+	result, err := Mutate(pod, id, w.Settings)
 	return account, result, err
 }
 
