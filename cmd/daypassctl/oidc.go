@@ -2,12 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -151,8 +148,10 @@ func (o *oidcOptions) publish(ctx context.Context, now time.Time) ([]string, err
 // read fetches the cluster's two documents.
 func (o *oidcOptions) read(ctx context.Context) (about, keys []byte, err error) {
 	if o.discoveryFile == "" {
-		if about, err = o.raw(ctx, "/"+discoveryPath); err == nil {
-			keys, err = o.raw(ctx, "/"+keysPath)
+		k := kubectl{o.kubeconfig, "install it, or give --discovery-file and --jwks-file",
+			"look at the kubeconfig; reading this takes the ClusterRole system:service-account-issuer-discovery"}
+		if about, err = k.run(ctx, "get", "--raw", "/"+discoveryPath); err == nil {
+			keys, err = k.run(ctx, "get", "--raw", "/"+keysPath)
 		}
 		return about, keys, err
 	}
@@ -160,21 +159,4 @@ func (o *oidcOptions) read(ctx context.Context) (about, keys []byte, err error) 
 		keys, err = readFile("the cluster's keys", o.keysFile)
 	}
 	return about, keys, err
-}
-
-func (o *oidcOptions) raw(ctx context.Context, path string) ([]byte, error) {
-	args := []string{"get", "--raw", path}
-	if o.kubeconfig != "" {
-		args = append(args, "--kubeconfig", o.kubeconfig)
-	}
-	out, err := exec.CommandContext(ctx, "kubectl", args...).Output()
-	var exit *exec.ExitError
-	switch {
-	case errors.Is(err, exec.ErrNotFound):
-		return nil, cli.Usagef("install it, or give --discovery-file and --jwks-file", "kubectl is not found")
-	case errors.As(err, &exit):
-		return nil, &cli.Error{Err: fmt.Errorf("kubectl get --raw %s: %s", path, strings.TrimSpace(string(exit.Stderr))), Code: cli.Failed,
-			Hint: "look at the kubeconfig; reading this takes the ClusterRole system:service-account-issuer-discovery"}
-	}
-	return out, err
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os/exec"
 	"strings"
 	"text/tabwriter"
 
@@ -246,7 +245,7 @@ func (o *secretsOptions) source(ctx context.Context, class *secrets.Class, names
 	if err != nil {
 		return nil, err
 	}
-	token, err := proof.ParseToken(strings.TrimSpace(text))
+	token, err := proof.ParseToken(strings.TrimSpace(string(text)))
 	if err != nil {
 		return nil, fmt.Errorf("reading the token that kubectl has made: %w", err)
 	}
@@ -289,7 +288,7 @@ func (o *secretsOptions) annotated(ctx context.Context, namespace, name string) 
 	var account struct {
 		Metadata struct{ Annotations map[string]string }
 	}
-	if err := json.Unmarshal([]byte(text), &account); err != nil {
+	if err := json.Unmarshal(text, &account); err != nil {
 		return "", fmt.Errorf("reading the ServiceAccount that kubectl prints: %w", err)
 	}
 	for _, key := range []string{"daypass.dev/role-arn", "eks.amazonaws.com/role-arn"} {
@@ -300,18 +299,7 @@ func (o *secretsOptions) annotated(ctx context.Context, namespace, name string) 
 	return "", cli.Nof("annotate it with daypass.dev/role-arn, or give --role-arn, if an association gives it its role", "ServiceAccount %s/%s names no role", namespace, name)
 }
 
-func (o *secretsOptions) kubectl(ctx context.Context, args ...string) (string, error) {
-	what := strings.Join(args[:2], " ")
-	if o.kubeconfig != "" {
-		args = append(args, "--kubeconfig", o.kubeconfig)
-	}
-	out, err := exec.CommandContext(ctx, "kubectl", args...).Output()
-	var exit *exec.ExitError
-	switch {
-	case errors.Is(err, exec.ErrNotFound):
-		return "", cli.Usagef("install it", "kubectl is not found")
-	case errors.As(err, &exit):
-		return "", &cli.Error{Err: fmt.Errorf("kubectl %s: %s", what, strings.TrimSpace(string(exit.Stderr))), Code: cli.Failed, Hint: "look at the kubeconfig, and at your rights in the namespace"}
-	}
-	return string(out), err
+// kubectl returns what that program prints.
+func (o *secretsOptions) kubectl(ctx context.Context, args ...string) ([]byte, error) {
+	return kubectl{o.kubeconfig, "install it", "look at the kubeconfig, and at your rights in the namespace"}.run(ctx, args...)
 }
