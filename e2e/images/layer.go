@@ -119,7 +119,9 @@ func archive(entries map[string]entry) ([]byte, error) {
 			e.text = text
 		}
 		e.header.Size = int64(len(e.text))
-		e.header.ModTime = time.Unix(0, 0)
+		if e.header.ModTime.IsZero() {
+			e.header.ModTime = time.Unix(0, 0)
+		}
 		e.header.Format = tar.FormatPAX
 		if err := w.WriteHeader(&e.header); err != nil {
 			return nil, err

@@ -70,7 +70,8 @@ func describe(file, name string, d fs.DirEntry) (entry, bool, error) {
 	return entry{}, false, nil
 }
 
-// unpack takes a tar of a root, without devices.
+// unpack takes a tar of a root, without devices. Times stay, as Python compares
+// those of sources with what it compiled of them.
 func (l Layer) unpack(entries map[string]entry) error {
 	f, err := os.Open(l.Archive)
 	if err != nil {
@@ -91,6 +92,7 @@ func (l Layer) unpack(entries map[string]entry) error {
 		}
 		e := entry{header: tar.Header{
 			Name: name, Mode: h.Mode, Uid: h.Uid, Gid: h.Gid, Typeflag: h.Typeflag, Linkname: h.Linkname,
+			ModTime: h.ModTime,
 		}}
 		switch h.Typeflag {
 		case tar.TypeReg:
