@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -62,6 +63,15 @@ type web struct {
 	pages map[string]string
 }
 
+// issuerKey signs the tokens of all scenes: to make one takes long.
+var issuerKey = sync.OnceValue(func() *rsa.PrivateKey {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return key
+})
+
 // aside sends requests for the issuer's host to the issuer of the test.
 type aside struct{ to *url.URL }
 
@@ -75,11 +85,7 @@ func (a aside) RoundTrip(r *http.Request) (*http.Response, error) {
 func newWeb(t *testing.T) *web {
 	t.Helper()
 	s := &scene{TB: t, dir: t.TempDir(), box: sandboxtest.Start(t, webWorld)}
-	w := &web{scene: s, pages: map[string]string{}}
-	var err error
-	if w.key, err = rsa.GenerateKey(rand.Reader, 2048); err != nil {
-		t.Fatal(err)
-	}
+	w := &web{scene: s, pages: map[string]string{}, key: issuerKey()}
 	settings := config.Defaults()
 	settings.WebIdentityTokenFile, settings.RoleARN, settings.Region = s.file("token"), roleARN, "us-east-1"
 	settings.Endpoint, settings.CABundle, settings.WithoutProxy = s.box.URL, s.box.CAFile, true
