@@ -16,7 +16,7 @@ type Outcome struct {
 
 // Apply makes the plan's calls in order, and tells of each before it is made.
 // It stops at the first that fails; what was done stays, and the next plan does
-// not hold it.
+// not hold it. The error names thing and action, and wraps the SDK's.
 func (c *Client) Apply(ctx context.Context, p *Plan, tell func(Step)) (Outcome, error) {
 	m := p.made
 	for _, s := range p.Steps {

@@ -11,8 +11,9 @@ import (
 // Forms are those that Render writes.
 func Forms() []string { return []string{"aws-cli", "cloudformation", "terraform", "ack"} }
 
-// Render writes what Apply would make in an empty account, in a form of another
-// tool.
+// Render writes what Apply would make in an empty account, in one of Forms. An
+// error says that there is no such form, or is a *RefusedError: that tool has no
+// such things.
 func (f *File) Render(form string) ([]byte, error) {
 	for _, by := range []struct {
 		form string

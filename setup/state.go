@@ -77,7 +77,8 @@ func is(err error, codes ...string) bool {
 // in the call tells that it is the same.
 func once(o *rolesanywhere.Options) { o.Retryer = aws.NopRetryer{} }
 
-// Read looks at everything that the file is about, and changes nothing.
+// Read looks at everything that the file is about, and changes nothing. Errors
+// are the SDK's.
 func (c *Client) Read(ctx context.Context) (*State, error) {
 	s := &State{roles: map[string]*role{}, others: map[string]string{}}
 	err := c.readAnywhere(ctx, s)

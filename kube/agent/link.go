@@ -29,7 +29,7 @@ const device = "daypass0"
 type Link struct {
 	// NodeAddresses are those at which other machines reach this one.
 	NodeAddresses []netip.Addr
-	Log           *slog.Logger
+	Log           *slog.Logger // of what was added; nil: silent
 
 	written *written
 	add     func(netlink.Link) error // nil: netlink.LinkAdd

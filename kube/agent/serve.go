@@ -22,7 +22,7 @@ import (
 type Program struct {
 	Link    *Link
 	Handler http.Handler
-	Log     *slog.Logger
+	Log     *slog.Logger // nil: silent
 
 	mu      sync.Mutex
 	servers map[netip.Addr]*http.Server // nil: it has not begun

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
-
 )
 
 // What a patch finds in a pod, it leaves: also fields of a Kubernetes that is

@@ -81,7 +81,8 @@ type reading struct {
 	refusals     map[string]Refusal   // by KIND/NAMESPACE/NAME
 }
 
-// Status reads a namespace, or all of them.
+// Status reads a namespace; empty: all of them. An error says that pods or
+// ServiceAccounts cannot be listed; what else was not to be had, Unseen tells.
 func (c *Cluster) Status(ctx context.Context, namespace string) (*Status, error) {
 	in := c.installation(ctx)
 	s := &Status{Workloads: []Workload{}, Programs: in.programs}

@@ -77,7 +77,8 @@ type Vendor struct {
 	// Observe is told of each call to AWS: for whom, nil or what went wrong, and
 	// how long it took. It must return at once. Nil: nobody is.
 	Observe func(id identity.Identity, err error, took time.Duration)
-	Log     *slog.Logger
+	// Log is told of what goes wrong in the background. Nil: silent.
+	Log *slog.Logger
 
 	mu     sync.Mutex
 	groups map[v1alpha1.Method]*refresh.Group

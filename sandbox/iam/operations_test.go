@@ -1,20 +1,10 @@
 package iam_test
 
 import (
-	"bytes"
-	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/xml"
-	"io"
-	"net/http"
 	"net/url"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"daypass.dev/sandbox/iam"
 	"daypass.dev/sandbox/sandboxtest"
@@ -91,32 +81,12 @@ func post(t *testing.T, s *sandboxtest.Sandbox, key, secret, op string, form url
 	t.Helper()
 	form.Set("Action", op)
 	form.Set("Version", "2010-05-08")
-	body := []byte(form.Encode())
-	r, err := http.NewRequest(http.MethodPost, s.URL+"/", bytes.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	sum := sha256.Sum256(body)
-	err = v4.NewSigner().SignHTTP(context.Background(), aws.Credentials{AccessKeyID: key, SecretAccessKey: secret},
-		r, hex.EncodeToString(sum[:]), "iam", "us-east-1", time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer, err := s.Client().Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	status, text := s.Query(t, s.ConfigFor(key, secret, ""), "iam", form.Encode())
 	var e struct {
 		Error struct{ Code string }
 	}
 	if err := xml.Unmarshal(text, &e); err != nil {
 		t.Fatalf("%s: %v in %s", op, err, text)
 	}
-	return answer.StatusCode, e.Error.Code
+	return status, e.Error.Code
 }

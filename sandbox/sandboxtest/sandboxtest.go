@@ -5,16 +5,21 @@
 package sandboxtest
 
 import (
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/hex"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"daypass.dev/policy"
@@ -163,6 +168,35 @@ func (s *Sandbox) User(t testing.TB, account, name, document string) aws.Config 
 		u.Inline["own"] = doc
 	}
 	return s.ConfigFor(key.ID, key.Secret, "")
+}
+
+// Query sends a form of the query protocol as whoever the configuration is of,
+// for calls that no SDK would make, and returns status and answer.
+func (s *Sandbox) Query(t testing.TB, as aws.Config, service, form string) (int, []byte) {
+	t.Helper()
+	keys, err := as.Credentials.Retrieve(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/", strings.NewReader(form))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	sum := sha256.Sum256([]byte(form))
+	if err := v4.NewSigner().SignHTTP(t.Context(), keys, r, hex.EncodeToString(sum[:]), service, as.Region, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := s.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer.StatusCode, text
 }
 
 // ConfigFor is for clients of the AWS SDK that sign with the given keys; an

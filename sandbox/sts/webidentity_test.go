@@ -169,10 +169,9 @@ func TestTrustOfWebIdentity(t *testing.T) {
 func TestSignedWebIdentity(t *testing.T) {
 	s := newStage(t)
 	s.trust(`,"Condition":{"Null":{"aws:PrincipalArn":"true","aws:username":"true"},"StringEquals":{"aws:userid":"` + providerARN + `"}}`)
-	cfg := s.s.Config()
 	body := "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn=" + *s.in.RoleArn + "&RoleSessionName=session&WebIdentityToken=" + s.compact()
-	status, text := postSigned(t, s.s, cfg, body)
-	if status != 200 || !strings.Contains(text, "<Provider>"+providerARN+"</Provider>") {
+	status, text := s.s.Query(t, s.s.Config(), "sts", body)
+	if status != 200 || !strings.Contains(string(text), "<Provider>"+providerARN+"</Provider>") {
 		t.Errorf("answered %d %s", status, text)
 	}
 }

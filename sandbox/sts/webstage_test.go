@@ -1,14 +1,10 @@
 package sts_test
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
-	"io"
 	"maps"
-	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
@@ -16,7 +12,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 
@@ -228,32 +223,4 @@ func setTrust(t *testing.T, w *model.World, role, document string) {
 	w.Lock()
 	defer w.Unlock()
 	w.Account("111122223333").Roles[role].Trust = doc
-}
-
-// postSigned sends a form as somebody who signs it.
-func postSigned(t *testing.T, s *sandboxtest.Sandbox, cfg aws.Config, body string) (int, string) {
-	t.Helper()
-	creds, err := cfg.Credentials.Retrieve(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := http.NewRequest(http.MethodPost, s.URL+"/", strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	sum := sha256.Sum256([]byte(body))
-	if err := v4.NewSigner().SignHTTP(t.Context(), creds, r, hex.EncodeToString(sum[:]), "sts", "us-east-1", time.Now()); err != nil {
-		t.Fatal(err)
-	}
-	answer, err := s.Client().Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	all, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return answer.StatusCode, string(all)
 }
