@@ -177,7 +177,13 @@ func (c *Cluster) launch(n *Node) error {
 		return err
 	}
 	go cmd.Wait() // only so that it is no zombie while this process lives
-	return nil
+	// The kernel tells Start that the program is there a moment before it shows
+	// its arguments to those who look for the mark.
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		if _, err := c.pid(n); err == nil || time.Now().After(end) {
+			return err
+		}
+	}
 }
 
 // join lays the link between the two nodes, from one namespace into the other,
