@@ -91,7 +91,9 @@ func TestLifeOfARole(t *testing.T) {
 
 func TestLifeOfAManagedPolicy(t *testing.T) {
 	_, c := start(t)
-	p := must[*iam.CreatePolicyOutput](t)(c.CreatePolicy(t.Context(), &iam.CreatePolicyInput{PolicyName: aws.String("p"), PolicyDocument: aws.String(listOnly)})).Policy
+	p := must[*iam.CreatePolicyOutput](t)(c.CreatePolicy(t.Context(), &iam.CreatePolicyInput{
+		PolicyName: aws.String("p"), PolicyDocument: aws.String(listOnly), Tags: []types.Tag{{Key: aws.String("k"), Value: aws.String("v")}},
+	})).Policy
 	version := func(wider string) error {
 		_, err := c.CreatePolicyVersion(t.Context(), &iam.CreatePolicyVersionInput{
 			PolicyArn: p.Arn, PolicyDocument: aws.String(strings.Replace(listOnly, "ListAllMyBuckets", wider, 1)), SetAsDefault: true,
@@ -105,7 +107,7 @@ func TestLifeOfAManagedPolicy(t *testing.T) {
 	}
 	refused(t, version("GetObject6"), "LimitExceeded", "up to 5 versions")
 	got := must[*iam.GetPolicyOutput](t)(c.GetPolicy(t.Context(), &iam.GetPolicyInput{PolicyArn: p.Arn})).Policy
-	if *got.DefaultVersionId != "v5" || *got.AttachmentCount != 0 {
+	if *got.DefaultVersionId != "v5" || *got.AttachmentCount != 0 || len(p.Tags) != 1 || len(got.Tags) != 1 || *got.Tags[0].Value != "v" {
 		t.Errorf("policy %+v", got)
 	}
 	v := must[*iam.GetPolicyVersionOutput](t)(c.GetPolicyVersion(t.Context(), &iam.GetPolicyVersionInput{PolicyArn: p.Arn, VersionId: aws.String("v1")})).PolicyVersion

@@ -25,11 +25,12 @@ type policyXML struct {
 	IsAttachable     bool
 	CreateDate       string
 	UpdateDate       string
+	Tags             *wire.List[tagXML]
 }
 
 type policyResult struct{ Policy policyXML }
 
-// viewPolicy shows a managed policy. The lock must be held.
+// viewPolicy shows a managed policy, without its tags. The lock must be held.
 func viewPolicy(a *world.Account, p *world.Policy) policyXML {
 	return policyXML{
 		PolicyName: p.Name, PolicyID: p.ID, Arn: p.ARN, Path: p.Path, DefaultVersionID: p.Default,
@@ -117,8 +118,19 @@ func createPolicy(q *request) (any, error) {
 	}
 	p := a.AddPolicy(n.name, n.path, doc)
 	q.Changed(world.Thing{Kind: "policy", Account: a.ID, Name: p.ARN})
-	p.Created, p.Versions[0].Created = q.Time, q.Time
-	return policyResult{viewPolicy(a, p)}, nil
+	p.Created, p.Versions[0].Created, p.Tags = q.Time, q.Time, n.tags
+	return tagged(a, p), nil
+}
+
+// tagged shows a managed policy with its tags, as lists do not. The lock must be
+// held.
+func tagged(a *world.Account, p *world.Policy) policyResult {
+	v := viewPolicy(a, p)
+	if len(p.Tags) > 0 {
+		tags := viewTags(p.Tags)
+		v.Tags = &tags
+	}
+	return policyResult{v}
 }
 
 // withPolicy authorizes the call on the managed policy and then runs do on it,
@@ -129,7 +141,13 @@ func (q *request) withPolicy(do func(a *world.Account, p *world.Policy, own bool
 	if err != nil {
 		return nil, err
 	}
-	if err := q.allow(arn, nil); err != nil {
+	ctx := policy.Context{}
+	q.World.RLock()
+	if p := q.account().Policies[arn]; p != nil {
+		holderContext(ctx, p.Tags, "")
+	}
+	q.World.RUnlock()
+	if err := q.allow(arn, ctx); err != nil {
 		return nil, err
 	}
 	q.World.Lock()
@@ -171,7 +189,7 @@ func (q *request) withOwnPolicy(do func(*world.Account, *world.Policy) (any, err
 
 func getPolicy(q *request) (any, error) {
 	return q.withPolicy(func(a *world.Account, p *world.Policy, _ bool) (any, error) {
-		return policyResult{viewPolicy(a, p)}, nil
+		return tagged(a, p), nil
 	})
 }
 

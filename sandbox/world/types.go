@@ -44,6 +44,7 @@ type Policy struct {
 	Created             time.Time
 	Versions            []PolicyVersion // the first is the oldest
 	Default             string
+	Tags                map[string]string
 }
 
 // A PolicyVersion is one version of a managed policy.
