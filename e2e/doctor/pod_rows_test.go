@@ -99,7 +99,7 @@ func injected() map[string]podRow {
 			slug: "association-duplicate", after: func(p *patient) { p.associate(free); p.associateAs(p.name+"-2", free+", sessionName: 'other-{pod}'") },
 			mend: func(p *patient) { p.Kubectl("delete", "podidentityassociation", p.Name+"-"+p.name+"-2") },
 		},
-		"tags": {often: true, slug: "session-tags-untrusted", after: func(p *patient) { p.associate("") }, mend: func(p *patient) { p.associate(free) }},
+		"tags": {slug: "session-tags-untrusted", after: func(p *patient) { p.associate("") }, mend: func(p *patient) { p.associate(free) }},
 		"policy": {
 			slug: "policy-unusable",
 			after: func(p *patient) {
@@ -137,7 +137,7 @@ func injected() map[string]podRow {
 		"hosted": {slug: "sidecar-host-network", spec: "hostNetwork: true", after: (*patient).byCertificate},
 
 		"keys": {
-			often: true, slug: "environment-keys", before: (*patient).given,
+			slug: "environment-keys", before: (*patient).given,
 			container: "env: [{name: AWS_ACCESS_KEY_ID, value: AKIAIOSFODNN7EXAMPLE}, {name: AWS_SECRET_ACCESS_KEY, value: none}]",
 		},
 		"profile": {slug: "environment-profile", before: (*patient).given, container: "env: [{name: AWS_PROFILE, value: nobody}]"},
@@ -176,7 +176,7 @@ func tokens() map[string]podRow {
 		"stranger": {often: true, slug: "policy-condition", before: trusting("sts:AssumeRoleWithWebIdentity", "ISSUER", `"ISSUER:sub":"system:serviceaccount:other:stranger"`), mend: sound},
 		"claim":    {slug: "policy-condition-key-missing", before: trusting("sts:AssumeRoleWithWebIdentity", "ISSUER", `"ISSUER:amr":"x"`), mend: sound},
 		"action":   {slug: "policy-action", before: trusting("sts:AssumeRole", "ISSUER", `"ISSUER:aud":"sts.amazonaws.com"`), mend: sound},
-		"issuer":   {often: true, slug: "policy-principal", before: trusting("sts:AssumeRoleWithWebIdentity", "oidc.example.com", `"oidc.example.com:aud":"sts.amazonaws.com"`), mend: sound},
+		"issuer":   {slug: "policy-principal", before: trusting("sts:AssumeRoleWithWebIdentity", "oidc.example.com", `"oidc.example.com:aud":"sts.amazonaws.com"`), mend: sound},
 		"denied": {
 			slug: "policy-explicit-deny", mend: sound,
 			before: func(p *patient) {
@@ -251,7 +251,7 @@ func certificates() map[string]podRow {
 		"usage":   {often: true, slug: "leaf-key-usage", before: spoiled(func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageKeyEncipherment }), mend: again},
 		"expired": {often: true, slug: "leaf-expired", before: spoiled(func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }), mend: again},
 		"other": {
-			often: true, slug: "chain-issuer-missing", mend: again,
+			slug: "chain-issuer-missing", mend: again,
 			before: func(p *patient) {
 				p.byCertificate()
 				p.certify(forger{}.issue(p.t, caTemplate("Other CA"), newKey(p.t)), nil)
