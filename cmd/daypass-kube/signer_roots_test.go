@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/acmpca"
 	pcatypes "github.com/aws/aws-sdk-go-v2/service/acmpca/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
@@ -183,8 +182,7 @@ func TestARootInFiles(t *testing.T) {
 
 func TestARootInPrivateCA(t *testing.T) {
 	s := sandboxtest.Start(t, "")
-	to := acmpca.NewFromConfig(s.Config())
-	root := activeCA(t, to, pcatypes.CertificateAuthorityUsageModeGeneralPurpose)
+	root := s.PrivateCA(t, pcatypes.CertificateAuthorityUsageModeGeneralPurpose)
 	r, trust, err := newPrivateCA(t.Context(), s.Config(), root)
 	if err != nil {
 		t.Fatal(err)
@@ -192,46 +190,8 @@ func TestARootInPrivateCA(t *testing.T) {
 	certifies(t, r, []*x509.Certificate{trust}, s, &types.Source{
 		SourceType: types.TrustAnchorTypeAwsAcmPca, SourceData: &types.SourceDataMemberAcmPcaArn{Value: root},
 	})
-	short := activeCA(t, to, pcatypes.CertificateAuthorityUsageModeShortLivedCertificate)
+	short := s.PrivateCA(t, pcatypes.CertificateAuthorityUsageModeShortLivedCertificate)
 	if _, _, err := newPrivateCA(t.Context(), s.Config(), short); err == nil || !strings.Contains(err.Error(), "GENERAL_PURPOSE") {
 		t.Errorf("a CA of short-lived mode: %v", err)
 	}
-}
-
-// activeCA makes a root CA by the calls that an operator makes.
-func activeCA(t *testing.T, to *acmpca.Client, mode pcatypes.CertificateAuthorityUsageMode) string {
-	t.Helper()
-	ctx := t.Context()
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	made, err := to.CreateCertificateAuthority(ctx, &acmpca.CreateCertificateAuthorityInput{
-		CertificateAuthorityType: pcatypes.CertificateAuthorityTypeRoot, UsageMode: mode,
-		CertificateAuthorityConfiguration: &pcatypes.CertificateAuthorityConfiguration{
-			KeyAlgorithm: pcatypes.KeyAlgorithmEcPrime256v1, SigningAlgorithm: pcatypes.SigningAlgorithmSha256withecdsa,
-			Subject: &pcatypes.ASN1Subject{CommonName: aws.String("Example root")},
-		},
-	})
-	must(err)
-	id := made.CertificateAuthorityArn
-	must(acmpca.NewCertificateAuthorityCSRCreatedWaiter(to).Wait(ctx, &acmpca.GetCertificateAuthorityCsrInput{CertificateAuthorityArn: id}, time.Minute))
-	csr, err := to.GetCertificateAuthorityCsr(ctx, &acmpca.GetCertificateAuthorityCsrInput{CertificateAuthorityArn: id})
-	must(err)
-	issued, err := to.IssueCertificate(ctx, &acmpca.IssueCertificateInput{
-		CertificateAuthorityArn: id, Csr: []byte(*csr.Csr), SigningAlgorithm: pcatypes.SigningAlgorithmSha256withecdsa,
-		TemplateArn: aws.String("arn:aws:acm-pca:::template/RootCACertificate/V1"),
-		Validity:    &pcatypes.Validity{Type: pcatypes.ValidityPeriodTypeYears, Value: aws.Int64(10)},
-	})
-	must(err)
-	which := &acmpca.GetCertificateInput{CertificateAuthorityArn: id, CertificateArn: issued.CertificateArn}
-	out, err := acmpca.NewCertificateIssuedWaiter(to).WaitForOutput(ctx, which, time.Minute)
-	must(err)
-	_, err = to.ImportCertificateAuthorityCertificate(ctx, &acmpca.ImportCertificateAuthorityCertificateInput{
-		CertificateAuthorityArn: id, Certificate: []byte(*out.Certificate),
-	})
-	must(err)
-	return *id
 }

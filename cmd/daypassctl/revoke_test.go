@@ -193,7 +193,7 @@ func TestRevokeRole(t *testing.T) {
 // TestRevokeAtPrivateCA: the anchor is a private CA, whose list comes from S3.
 func TestRevokeAtPrivateCA(t *testing.T) {
 	s := sandboxtest.Start(t, "")
-	ca := privateCAOf(t, s)
+	ca := s.PrivateCA(t, pca.CertificateAuthorityUsageModeShortLivedCertificate)
 	e := newEstate(t, &types.Source{SourceType: types.TrustAnchorTypeAwsAcmPca, SourceData: &types.SourceDataMemberAcmPcaArn{Value: ca}}, s)
 	e.bootstrapped(ca, "web")
 	old := e.live("web")

@@ -7,51 +7,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/acmpca"
-	"github.com/aws/aws-sdk-go-v2/service/acmpca/types"
+	pca "github.com/aws/aws-sdk-go-v2/service/acmpca/types"
 	anywhere "github.com/aws/aws-sdk-go-v2/service/rolesanywhere/types"
 
 	"daypass.dev/internal/cli"
 	"daypass.dev/pki"
 	"daypass.dev/sandbox/sandboxtest"
 )
-
-// privateCAOf makes an active root CA in short-lived mode.
-func privateCAOf(t *testing.T, s *sandboxtest.Sandbox) string {
-	t.Helper()
-	c, ctx := acmpca.NewFromConfig(s.Config()), t.Context()
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	made, err := c.CreateCertificateAuthority(ctx, &acmpca.CreateCertificateAuthorityInput{
-		CertificateAuthorityType: types.CertificateAuthorityTypeRoot, UsageMode: types.CertificateAuthorityUsageModeShortLivedCertificate,
-		CertificateAuthorityConfiguration: &types.CertificateAuthorityConfiguration{
-			KeyAlgorithm: types.KeyAlgorithmRsa2048, SigningAlgorithm: types.SigningAlgorithmSha256withrsa,
-			Subject: &types.ASN1Subject{CommonName: aws.String("Private CA")},
-		},
-	})
-	must(err)
-	ca := made.CertificateAuthorityArn
-	s.World.Advance(time.Second)
-	request, err := c.GetCertificateAuthorityCsr(ctx, &acmpca.GetCertificateAuthorityCsrInput{CertificateAuthorityArn: ca})
-	must(err)
-	issued, err := c.IssueCertificate(ctx, &acmpca.IssueCertificateInput{
-		CertificateAuthorityArn: ca, Csr: []byte(*request.Csr), SigningAlgorithm: types.SigningAlgorithmSha256withrsa,
-		TemplateArn: aws.String("arn:aws:acm-pca:::template/RootCACertificate/V1"),
-		Validity:    &types.Validity{Type: types.ValidityPeriodTypeYears, Value: aws.Int64(10)},
-	})
-	must(err)
-	s.World.Advance(time.Second)
-	got, err := c.GetCertificate(ctx, &acmpca.GetCertificateInput{CertificateAuthorityArn: ca, CertificateArn: issued.CertificateArn})
-	must(err)
-	_, err = c.ImportCertificateAuthorityCertificate(ctx, &acmpca.ImportCertificateAuthorityCertificateInput{CertificateAuthorityArn: ca, Certificate: []byte(*got.Certificate)})
-	must(err)
-	return *ca
-}
 
 // A manifest is what bootstrap prints, as far as tests look.
 type manifest struct {
@@ -81,7 +43,7 @@ func (e *estate) bootstrapped(ca, name string) manifest {
 // take; what has lapsed, a second run repairs.
 func TestBootstrap(t *testing.T) {
 	s := sandboxtest.Start(t, "")
-	ca := privateCAOf(t, s)
+	ca := s.PrivateCA(t, pca.CertificateAuthorityUsageModeShortLivedCertificate)
 	e := newEstate(t, &anywhere.Source{SourceType: anywhere.TrustAnchorTypeAwsAcmPca, SourceData: &anywhere.SourceDataMemberAcmPcaArn{Value: ca}}, s)
 	m := e.bootstrapped(ca, "iamra-issuer")
 	kinds := ""

@@ -1,7 +1,6 @@
 package privateca
 
 import (
-	"bytes"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -11,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/acmpca"
 	"github.com/aws/aws-sdk-go-v2/service/acmpca/types"
 
 	"daypass.dev/sandbox"
@@ -104,49 +101,9 @@ func newCA(t *testing.T, f *failing, mode types.CertificateAuthorityUsageMode) (
 	broken, every := f.broken, f.every
 	f.broken, f.every = 0, 0
 	s := sandboxtest.StartHandler(t, w, f)
-	arn := makeCA(t, acmpca.NewFromConfig(s.Config()), mode)
+	arn := s.PrivateCA(t, mode)
 	f.broken, f.every = broken, every
 	return s, arn
-}
-
-// makeCA makes an active root CA.
-func makeCA(t *testing.T, c *acmpca.Client, mode types.CertificateAuthorityUsageMode) string {
-	t.Helper()
-	ctx := t.Context()
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	made, err := c.CreateCertificateAuthority(ctx, &acmpca.CreateCertificateAuthorityInput{
-		CertificateAuthorityType: types.CertificateAuthorityTypeRoot, UsageMode: mode,
-		CertificateAuthorityConfiguration: &types.CertificateAuthorityConfiguration{
-			KeyAlgorithm: types.KeyAlgorithmEcPrime256v1, SigningAlgorithm: types.SigningAlgorithmSha256withecdsa,
-			Subject: &types.ASN1Subject{Organization: aws.String("Example"), CommonName: aws.String("Private CA")},
-		},
-	})
-	must(err)
-	ca := made.CertificateAuthorityArn
-	csr := &acmpca.GetCertificateAuthorityCsrInput{CertificateAuthorityArn: ca}
-	must(acmpca.NewCertificateAuthorityCSRCreatedWaiter(c).Wait(ctx, csr, time.Minute))
-	request, err := c.GetCertificateAuthorityCsr(ctx, csr)
-	must(err)
-	issued, err := c.IssueCertificate(ctx, &acmpca.IssueCertificateInput{
-		CertificateAuthorityArn: ca, Csr: []byte(*request.Csr), SigningAlgorithm: types.SigningAlgorithmSha256withecdsa,
-		TemplateArn: aws.String("arn:aws:acm-pca:::template/RootCACertificate/V1"),
-		Validity:    &types.Validity{Type: types.ValidityPeriodTypeYears, Value: aws.Int64(10)},
-	})
-	must(err)
-	get := &acmpca.GetCertificateInput{CertificateAuthorityArn: ca, CertificateArn: issued.CertificateArn}
-	must(acmpca.NewCertificateIssuedWaiter(c).Wait(ctx, get, time.Minute))
-	got, err := c.GetCertificate(ctx, get)
-	must(err)
-	_, err = c.ImportCertificateAuthorityCertificate(ctx, &acmpca.ImportCertificateAuthorityCertificateInput{
-		CertificateAuthorityArn: ca, Certificate: bytes.TrimSpace([]byte(*got.Certificate)),
-	})
-	must(err)
-	return *ca
 }
 
 // issued counts the leaves that the CA has really made.

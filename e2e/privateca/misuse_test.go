@@ -108,7 +108,7 @@ func TestEveryMisuseHasItsReason(t *testing.T) {
 	f := &failing{}
 	s, ca := newCA(t, f, "")
 	pca := acmpca.NewFromConfig(s.Config())
-	short := makeCA(t, pca, types.CertificateAuthorityUsageModeShortLivedCertificate)
+	short := s.PrivateCA(t, types.CertificateAuthorityUsageModeShortLivedCertificate)
 	// The issuer's own credentials are none: every issuer brings a Secret.
 	env := strings.Split(strings.ReplaceAll(strings.Join(s.Env(), "\n"), s.Admin.Secret, "wrong"), "\n")
 	r := newRig(t, env)

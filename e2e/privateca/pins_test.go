@@ -38,7 +38,7 @@ const (
 // and the decision names that and no other.
 func TestEachPinAlone(t *testing.T) {
 	s, ca := newCA(t, &failing{}, "")
-	other := makeCA(t, acmpca.NewFromConfig(s.Config()), "")
+	other := s.PrivateCA(t, "")
 	p := newPinned(t, s, ca)
 	twin := p.anchor("twin", other)
 	for _, row := range []struct {
