@@ -211,21 +211,5 @@ func hmacByPublic(s *stage, c set) string {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.HS256, Key: jose.JSONWebKey{Key: public, KeyID: "k1"}}, nil)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	payload, err := json.Marshal(c)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	signed, err := signer.Sign(payload)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	text, err := signed.CompactSerialize()
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return text
+	return signBy(s.t, jose.HS256, public, "k1", c)
 }

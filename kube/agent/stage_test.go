@@ -221,7 +221,12 @@ func (s *stage) sign(c set) string { return sign(s.t, s.key, "k1", c) }
 
 func sign(t testing.TB, key any, id string, c set) string {
 	t.Helper()
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: key, KeyID: id}}, nil)
+	return signBy(t, jose.RS256, key, id, c)
+}
+
+func signBy(t testing.TB, algorithm jose.SignatureAlgorithm, key any, id string, c set) string {
+	t.Helper()
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: algorithm, Key: jose.JSONWebKey{Key: key, KeyID: id}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
