@@ -4,12 +4,14 @@
 package faults
 
 import (
+	"context"
 	"flag"
 	"os"
+	"sync"
 	"testing"
 
 	"daypass.dev/e2e/clients"
-	"daypass.dev/e2e/stage"
+	"daypass.dev/e2e/peers"
 )
 
 func TestMain(m *testing.M) {
@@ -25,7 +27,14 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// programs are asked for once: crowds of processes are made of them.
+var programs = sync.OnceValues(func() (map[string]string, error) { return peers.Daypass(context.Background()) })
+
 func program(t testing.TB, name string) string {
 	t.Helper()
-	return stage.Binary(t, name)
+	all, err := programs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all[name]
 }

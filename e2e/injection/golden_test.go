@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,6 +29,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/yaml"
 
+	"daypass.dev/e2e/build"
 	"daypass.dev/e2e/kube/kubetest"
 	"daypass.dev/kube/api/v1alpha1"
 	"daypass.dev/kube/inject"
@@ -99,8 +101,9 @@ type site struct {
 	*kubetest.Namespace
 	config *rest.Config
 	client.Client
-	t    *testing.T
-	said *warnings
+	t       *testing.T
+	program func() (string, error) // daypass-kube
+	said    *warnings
 }
 
 // warnings are what kubectl would print beside an answer.
@@ -136,7 +139,9 @@ func newSite(t *testing.T) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{n, config, c, t, said}
+	s := &site{n, config, c, t, sync.OnceValues(func() (string, error) {
+		return build.Ours(context.Background(), "", "daypass.dev/cmd/daypass-kube")
+	}), said}
 	shop := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop"}}
 	if err := c.Create(t.Context(), shop); err != nil {
 		t.Fatal(err)

@@ -18,7 +18,6 @@ import (
 	registration "k8s.io/api/admissionregistration/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"daypass.dev/e2e/stage"
 	"daypass.dev/kube/inject"
 )
 
@@ -54,8 +53,12 @@ func (b *buffer) String() string {
 // with the test.
 func (s *site) run(env []string, args ...string) *process {
 	s.t.Helper()
+	file, err := s.program()
+	if err != nil {
+		s.t.Fatal(err)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
-	cmd, err := s.Cluster.Command(ctx, stage.Binary(s.t, "daypass-kube"), args...)
+	cmd, err := s.Cluster.Command(ctx, file, args...)
 	if err != nil {
 		s.t.Fatal(err)
 	}

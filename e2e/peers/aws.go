@@ -89,14 +89,15 @@ func JavaScript(ctx context.Context) (node, dir string, err error) {
 	return node, dir, os.WriteFile(filepath.Join(dir, "whole"), nil, 0o600)
 }
 
-// Daypass are the folders of the two programs, as they are shipped.
-func Daypass(ctx context.Context) (path []string, err error) {
+// Daypass are the files of the two programs, as they are shipped, by name.
+func Daypass(ctx context.Context) (map[string]string, error) {
+	files := map[string]string{}
 	for _, name := range []string{"daypass", "daypassctl"} {
-		program, err := build.Ours(ctx, "", "daypass.dev/cmd/"+name)
+		file, err := build.Ours(ctx, "", "daypass.dev/cmd/"+name)
 		if err != nil {
 			return nil, err
 		}
-		path = append(path, filepath.Dir(program))
+		files[name] = file
 	}
-	return path, nil
+	return files, nil
 }

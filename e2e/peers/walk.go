@@ -24,10 +24,11 @@ var callsAWS = regexp.MustCompile(`(?m)^[$>] (.*[ (])?aws [a-z]`)
 // first on PATH, a home of its own, and no AWS setting of the user's.
 func Walk(ctx context.Context, text string, progress func(string)) ([]string, error) {
 	progress("building daypass and daypassctl")
-	path, err := Daypass(ctx)
+	programs, err := Daypass(ctx)
 	if err != nil {
 		return nil, err
 	}
+	path := []string{filepath.Dir(programs["daypass"]), filepath.Dir(programs["daypassctl"])}
 	var env []string
 	if callsAWS.MatchString(text) {
 		cli, err := AWSCLI(ctx)
