@@ -282,27 +282,36 @@ func (p *patient) environment() {
 func (p *patient) logs(ctx context.Context) {
 	const lines, recent = 200, time.Hour
 	n, seconds := int64(lines), int64(recent/time.Second)
-	refused := "" // whom the sidecar turned away, which is a cause only where somebody lacks credentials
+	refused := ""         // whom the sidecar turned away, which is a cause only where somebody lacks credentials
+	var renewed time.Time // when the sidecar last got credentials of AWS
 	for _, c := range slices.Concat(p.pod.Spec.InitContainers, p.pod.Spec.Containers) {
-		in, err := p.core.CoreV1().Pods(p.pod.Namespace).GetLogs(p.pod.Name, &corev1.PodLogOptions{Container: c.Name, TailLines: &n, SinceSeconds: &seconds}).Stream(ctx)
+		in, err := p.core.CoreV1().Pods(p.pod.Namespace).GetLogs(p.pod.Name, &corev1.PodLogOptions{Container: c.Name, TailLines: &n, SinceSeconds: &seconds, Timestamps: true}).Stream(ctx)
 		if err != nil {
 			if apierrors.IsForbidden(err) {
 				p.say(doctor.Unknown, "", "the log of container %s was not seen: %s", c.Name, short(err))
 			}
 			continue
 		}
-		last := ""
+		last, lastAt := "", time.Time{}
 		for scan := bufio.NewScanner(in); scan.Scan(); {
-			switch line := scan.Text(); {
+			stamp, line, _ := strings.Cut(scan.Text(), " ")
+			at, _ := time.Parse(time.RFC3339Nano, stamp)
+			switch {
+			case strings.Contains(line, "credentials renewed"):
+				renewed = at
 			case doctor.Recognise(line) == nil:
 			case strings.Contains(line, "refused a caller"):
 				refused = fmt.Sprintf("container %s said: %.500s", c.Name, line)
 			default:
-				last = line
+				last, lastAt = line, at
 			}
 		}
 		_ = in.Close()
-		if last != "" && !p.better() {
+		switch {
+		case last == "" || p.better():
+		case foundNone(last) && renewed.After(lastAt):
+			p.say(doctor.Warn, "", "container %s said, before the pod had credentials: %.500s", c.Name, last)
+		default:
 			p.evidence.Answer = &doctor.Answer{Text: fmt.Sprintf("container %s said: %.500s", c.Name, last)}
 		}
 	}
@@ -313,5 +322,8 @@ func (p *patient) logs(ctx context.Context) {
 
 // better tells that a log has spoken of AWS's own words already.
 func (p *patient) better() bool {
-	return p.evidence.Answer != nil && !slices.Contains(doctor.Recognise(p.evidence.Answer.Text), "injection-missed")
+	return p.evidence.Answer != nil && !foundNone(p.evidence.Answer.Text)
 }
+
+// foundNone tells that an SDK found no credentials at all.
+func foundNone(text string) bool { return slices.Contains(doctor.Recognise(text), "injection-missed") }
