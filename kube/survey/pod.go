@@ -298,7 +298,7 @@ func (p *patient) logs(ctx context.Context) {
 			at, _ := time.Parse(time.RFC3339Nano, stamp)
 			switch {
 			case strings.Contains(line, "credentials renewed"):
-				renewed = at
+				renewed, last = at, "" // what was said before is mended
 			case doctor.Recognise(line) == nil:
 			case strings.Contains(line, "refused a caller"):
 				refused = fmt.Sprintf("container %s said: %.500s", c.Name, line)
