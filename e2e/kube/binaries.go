@@ -25,7 +25,7 @@ var debian = map[string]string{
 
 // kubernetes are the names that the one binary goes by.
 var kubernetes = []string{
-	"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl",
+	"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy",
 }
 
 // Images that every cluster holds.
@@ -39,7 +39,7 @@ const (
 // programs of the cluster that come from e2e/cluster.
 func (c *Cluster) program(name string) (build.Program, error) {
 	p := build.Program{Name: name, Module: filepath.Join(c.Source, "e2e", "cluster"), Package: "./cmd/" + name}
-	if name != "kube" {
+	if name != "kube" && name != "kubectl" {
 		return p, nil
 	}
 	v := c.version()
@@ -51,7 +51,7 @@ func (c *Cluster) program(name string) (build.Program, error) {
 		p.LDFlags += fmt.Sprintf("-X %[1]s.gitVersion=v%[2]s -X %[1]s.gitMajor=%[3]s -X %[1]s.gitMinor=%[4]s ", pkg, v, parts[0], parts[1])
 	}
 	if v != Versions[0] {
-		p.Name, p.Modfile = "kube-"+v, "kubernetes-"+v+".mod"
+		p.Name, p.Modfile = name+"-"+v, "kubernetes-"+v+".mod"
 	}
 	return p, nil
 }
@@ -63,7 +63,7 @@ func (c *Cluster) Build(ctx context.Context) (map[string]string, error) {
 		return nil, err
 	}
 	paths := map[string]string{}
-	for _, name := range []string{"kube", "coredns", "pause"} {
+	for _, name := range []string{"kube", "kubectl", "coredns", "pause"} {
 		p, err := c.program(name)
 		if err != nil {
 			return nil, err
@@ -75,17 +75,17 @@ func (c *Cluster) Build(ctx context.Context) (map[string]string, error) {
 	return paths, nil
 }
 
-// link gives the one binary its names.
-func (c *Cluster) link(kube string) error {
+// link gives the one binary its names, and kubectl its own.
+func (c *Cluster) link(programs map[string]string) error {
 	if err := os.MkdirAll(c.bin(), 0o755); err != nil {
 		return err
 	}
 	for _, name := range kubernetes {
-		if err := os.Symlink(kube, filepath.Join(c.bin(), name)); err != nil {
+		if err := os.Symlink(programs["kube"], filepath.Join(c.bin(), name)); err != nil {
 			return err
 		}
 	}
-	return nil
+	return os.Symlink(programs["kubectl"], filepath.Join(c.bin(), "kubectl"))
 }
 
 // baseImages writes the images that every cluster needs and returns the files.

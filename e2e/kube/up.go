@@ -78,7 +78,7 @@ func (c *Cluster) wanted(programs map[string]string) (started, error) {
 	if _, err := io.Copy(h, f); err != nil {
 		return started{}, err
 	}
-	for _, name := range []string{"kube", "coredns", "pause"} {
+	for _, name := range []string{"kube", "kubectl", "coredns", "pause"} {
 		fmt.Fprintln(h, programs[name])
 	}
 	return started{Key: fmt.Sprintf("%x", h.Sum(nil)), Version: c.version(), Nodes: len(c.nodes())}, nil
@@ -116,7 +116,7 @@ func (c *Cluster) start(ctx context.Context, programs map[string]string) error {
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
 		return err
 	}
-	if err := c.link(programs["kube"]); err != nil {
+	if err := c.link(programs); err != nil {
 		return err
 	}
 	authority, err := c.secure()

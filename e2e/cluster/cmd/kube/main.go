@@ -1,7 +1,7 @@
-// Command kube is all of Kubernetes in one binary: it becomes the program by
-// whose name it is called (kube-apiserver, kubelet, kubectl, etcd, ...). One
+// Command kube is all that serves in Kubernetes in one binary: it becomes the
+// program by whose name it is called (kube-apiserver, kubelet, etcd, ...). One
 // binary links the shared packages once, so it builds in a third of the time
-// and takes a fifth of the disk that seven would.
+// and takes a fifth of the disk that six would.
 package main
 
 import (
@@ -18,7 +18,6 @@ import (
 	_ "k8s.io/component-base/logs/json/register"
 	_ "k8s.io/component-base/metrics/prometheus/clientgo"
 	_ "k8s.io/component-base/metrics/prometheus/version"
-	kubectl "k8s.io/kubectl/pkg/cmd"
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	controllers "k8s.io/kubernetes/cmd/kube-controller-manager/app"
 	proxy "k8s.io/kubernetes/cmd/kube-proxy/app"
@@ -33,7 +32,6 @@ var programs = map[string]func() *cobra.Command{
 	"kube-scheduler":          func() *cobra.Command { return scheduler.NewSchedulerCommand() },
 	"kubelet":                 func() *cobra.Command { return kubelet.NewKubeletCommand(context.Background()) },
 	"kube-proxy":              proxy.NewProxyCommand,
-	"kubectl":                 kubectl.NewDefaultKubectlCommand,
 }
 
 func main() {
