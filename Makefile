@@ -7,7 +7,9 @@ export CGO_ENABLED = 0
 export GOFLAGS := $(filter-out -trimpath,$(GOFLAGS)) -trimpath
 N       ?= 02
 CLUSTERED = $(shell grep -rl '"daypass.dev/e2e/kube/kubetest"' --include=*_test.go e2e | xargs -n1 dirname | sort -u | sed 's|^|./|')
-SUBJECTS = kube $(filter-out kube kube/%,$(CLUSTERED:./e2e/%=%))
+# The doctor's pods, two dozen made and mended, take two minutes of both cores:
+# make soak, or make subject/doctor.
+SUBJECTS = kube $(filter-out kube kube/% doctor,$(CLUSTERED:./e2e/%=%))
 # All that have commands, and those of them that need a cluster.
 PAGES    = $(shell grep -lx '```console' README.md docs/*.md docs/walkthroughs/*.md)
 HOSTED   = $(shell grep -l '^$$ kubectl ' $(PAGES))
