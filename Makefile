@@ -9,15 +9,15 @@ N       ?= 02
 CLUSTERED = $(shell grep -rl '"daypass.dev/e2e/kube/kubetest"' --include=*_test.go e2e | xargs -n1 dirname | sort -u | sed 's|^|./|')
 # The doctor's pods, two dozen made and mended, take two minutes of both cores:
 # make soak, or make subject/doctor.
-SUBJECTS = kube $(filter-out kube kube/% doctor,$(CLUSTERED:./e2e/%=%))
+SUBJECTS = injection agent kube $(filter-out injection agent kube kube/% doctor,$(CLUSTERED:./e2e/%=%))
 # All that have commands, and those of them that need a cluster.
 PAGES    = $(shell grep -lx '```console' README.md docs/*.md docs/walkthroughs/*.md)
 HOSTED   = $(shell grep -l '^$$ kubectl ' $(PAGES))
 ROOT     = $(filter 0,$(shell id -u))
-LANES   ?= 3
+LANES   ?= 3 # clusters at a time; the usual limits of inotify allow no more
 STATIC   = $(GO) build -ldflags='-s -w'
 
-.PHONY: build demo test unit soak bench check images push update walkthrough cluster cluster-down
+.PHONY: build demo test clustered clusterless unit soak bench check images push update walkthrough cluster cluster-down
 
 build: ## the programs, static, in bin/
 	$(STATIC) -o bin/daypass ./cmd/daypass
@@ -32,8 +32,13 @@ test: ## everything that needs no long clock, side by side; as root on real clus
 	$(GO) run ./e2e/prepare
 	$(if $(ROOT),$(GO) run ./e2e/kube/cmd/cluster build)
 	$(if $(ROOT),$(GO) run ./e2e/kube/cmd/addon build,@echo "skipped without root: what needs a cluster")
-	$(MAKE) -k -j$(LANES) --output-sync=target unit \
-		$(if $(ROOT),$(SUBJECTS:%=subject/%) $(HOSTED:%=page/%)) $(patsubst %,page/%,$(filter-out $(HOSTED),$(PAGES)))
+	$(MAKE) -k -j2 $(if $(ROOT),clustered) clusterless
+
+clustered: # the longest first
+	$(MAKE) -k -j$(LANES) --output-sync=target $(SUBJECTS:%=subject/%) $(HOSTED:%=page/%)
+
+clusterless:
+	$(MAKE) -k -j1 --output-sync=target unit $(patsubst %,page/%,$(filter-out $(HOSTED),$(PAGES)))
 
 unit: # less what the subjects run; without debug information, which is a third of the linking
 	all=$$($(GO) list ./... | grep -vxE 'daypass.dev/e2e/($(if $(ROOT),$(subst $() ,|,$(SUBJECTS))|kube/.*))') && $(GO) test -ldflags=-w $$all
