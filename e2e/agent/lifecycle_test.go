@@ -62,13 +62,22 @@ func (s *stage) reads() {
 	}
 }
 
-// count is how often the reader has read, and what of it failed.
+// count is how often the reader has read, and what of it failed. It is asked
+// again while the reader writes, when the file is empty.
 func (s *stage) count() (ok int, failed string) {
-	out, err := s.Exec("reader", "workload", "sh", "-c", "cat /count/ok; cat /count/failed 2>/dev/null || true")
-	if err == nil {
-		_, _ = fmt.Sscan(out, &ok)
-	}
-	return ok, strings.TrimPrefix(strings.TrimSpace(out), fmt.Sprint(ok))
+	s.t.Helper()
+	s.Eventually(30*time.Second, "the reader's count", func() error {
+		out, err := s.Exec("reader", "workload", "sh", "-c", "cat /count/ok; cat /count/failed 2>/dev/null || true")
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Sscan(out, &ok); err != nil {
+			return err
+		}
+		failed = strings.TrimPrefix(strings.TrimSpace(out), fmt.Sprint(ok))
+		return nil
+	})
+	return ok, failed
 }
 
 // exchanged has the agents exchanged for others while the reader reads, which
