@@ -33,12 +33,18 @@ func AnywhereClaim(leaf *x509.Certificate, anchorARN, name string, mappings map[
 		c.Context.Set("aws:SourceAccount", anchor.account)
 		c.Context.Set("aws:RequestedRegion", anchor.region)
 	}
-	for _, t := range c.Session.Tags {
-		c.Context.Set("aws:PrincipalTag/"+t.Key, t.Value)
-	}
+	c.Context.Add(c.PrincipalTags())
 	c.Context.Set("aws:PrincipalIsAWSService", "true")
 	c.Context.Set("aws:PrincipalServiceName", c.Principal.Name)
 	return c
+}
+
+// PrincipalTags are the session's tags as its bearer's requests have them.
+func (c Claim) PrincipalTags() (ctx policy.Context) {
+	for _, t := range c.Session.Tags {
+		ctx.Set("aws:PrincipalTag/"+t.Key, t.Value)
+	}
+	return ctx
 }
 
 // Unnameable tells why STS would refuse the source identity that Roles Anywhere

@@ -26,10 +26,11 @@ func (d *diagnosis) further() {
 	if !ok {
 		return
 	}
+	who, tags := d.bearer(d.Role), d.session.PrincipalTags()
 	if !seen { // of another account: one half of it
 		ctx := d.baseContext(r.ARN, nil)
-		ctx.Add(d.principalTags())
-		got := policy.Evaluate(policy.Request{Principal: d.bearer(d.Role, d.session.Session.Name), Action: "sts:AssumeRole", Resource: r.ARN, Context: ctx}, all)
+		ctx.Add(tags)
+		got := policy.Evaluate(policy.Request{Principal: who, Action: "sts:AssumeRole", Resource: r.ARN, Context: ctx}, all)
 		d.decided("sts:AssumeRole on "+r.ARN+", by the role's own policies", got.Reason, got)
 		return
 	}
@@ -39,9 +40,8 @@ func (d *diagnosis) further() {
 		return
 	}
 	all.Resource = &policy.Named{Name: "the trust policy of " + r.ARN, Document: doc}
-	claim := Claim{Principal: d.bearer(d.Role, d.session.Session.Name), Action: "sts:AssumeRole"}
+	claim := Claim{Principal: who, Action: "sts:AssumeRole", Context: tags}
 	claim.Session.SourceIdentity = d.session.Session.SourceIdentity // which lasts
-	claim.Context.Add(d.principalTags())
 	if s := d.Settings; s != nil {
 		claim.Session.Name = s.SessionName
 		if s.ExternalID != "" {
@@ -60,32 +60,26 @@ func (d *diagnosis) request() {
 		return
 	}
 	role, limits := d.Role, d.sessionPolicies()
-	ctx := d.baseContext(d.roleARN(), nil)
 	if d.Further != nil {
 		role, limits = d.Further, nil
-	} else if d.session != nil {
-		ctx.Add(d.principalTags())
 	}
 	all, ok := d.rights("whether "+d.Request.Action+" is allowed", role, limits)
 	if !ok {
 		return
 	}
+	ctx := d.baseContext(d.roleARN(), nil)
+	if d.Further == nil { // tags do not last beyond a role
+		ctx.Add(d.session.PrincipalTags())
+	}
 	got := policy.Evaluate(policy.Request{
-		Principal: d.bearer(role, d.session.Session.Name), Action: d.Request.Action, Resource: d.Request.Resource, Context: ctx,
+		Principal: d.bearer(role), Action: d.Request.Action, Resource: d.Request.Resource, Context: ctx,
 	}, all)
 	d.decided(d.Request.Action+" on "+pki.Printable(d.Request.Resource), got.Reason, got)
 }
 
-func (d *diagnosis) principalTags() (ctx policy.Context) {
-	for _, t := range d.session.Session.Tags {
-		ctx.Set("aws:PrincipalTag/"+t.Key, t.Value)
-	}
-	return ctx
-}
-
-// bearer is the session of a role.
-func (d *diagnosis) bearer(r *Role, name string) policy.Principal {
-	arn := r.ARN
+// bearer is the session of a role, under the name of the one that was asked for.
+func (d *diagnosis) bearer(r *Role) policy.Principal {
+	arn, name := r.ARN, d.session.Session.Name
 	if arn == "" {
 		arn = d.roleName()
 	}

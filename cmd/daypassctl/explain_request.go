@@ -92,9 +92,7 @@ func (x *examination) sessionContext(p policy.Principal) policy.Context {
 	if x.caller == nil {
 		return ctx
 	}
-	for _, t := range x.caller.Session.Tags {
-		ctx.Set("aws:PrincipalTag/"+t.Key, t.Value)
-	}
+	ctx.Add(x.caller.PrincipalTags())
 	if id := x.caller.Session.SourceIdentity; id != "" {
 		ctx.Set("aws:SourceIdentity", id)
 	}
