@@ -45,7 +45,7 @@ func parseSelector(text string) (selector, error) {
 }
 
 func (s selector) readFile(path string) error {
-	text, err := cli.ReadFile(path, cli.Small)
+	text, err := cli.ReadFile(path, 64<<10)
 	if err != nil {
 		return err
 	}

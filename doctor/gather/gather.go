@@ -15,6 +15,7 @@ import (
 
 	"daypass.dev/config"
 	"daypass.dev/doctor"
+	"daypass.dev/internal/cli"
 	"daypass.dev/pki"
 )
 
@@ -109,7 +110,7 @@ func (c *Case) region() string {
 func (c *Case) files(e *doctor.Evidence) {
 	if c.AnchorFile != "" {
 		a := &doctor.Anchor{Look: doctor.Look{Unseen: "only its certificates are at hand"}, ARN: e.Settings.TrustAnchorARN}
-		data, err := readSmall(c.AnchorFile)
+		data, err := cli.ReadFile(c.AnchorFile, cli.Small)
 		if err == nil {
 			a.Bundle = string(data)
 			a.Certificates, err = pki.ParseCertificates(data)
@@ -120,7 +121,7 @@ func (c *Case) files(e *doctor.Evidence) {
 		e.Anchor = a
 	}
 	if c.ProfileFile != "" {
-		data, err := readSmall(c.ProfileFile)
+		data, err := cli.ReadFile(c.ProfileFile, cli.Small)
 		if err == nil {
 			e.Profile, err = doctor.ParseProfile(data)
 		}
@@ -129,7 +130,7 @@ func (c *Case) files(e *doctor.Evidence) {
 		}
 	}
 	if c.RoleFile != "" {
-		data, err := readSmall(c.RoleFile)
+		data, err := cli.ReadFile(c.RoleFile, cli.Small)
 		if err == nil {
 			e.Role, err = doctor.ParseRole(data)
 		}

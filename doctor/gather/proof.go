@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -79,7 +78,7 @@ func (c *Case) pieces() *pki.Evidence {
 		e.Intermediates = append(e.Intermediates, more...)
 	}
 	if path := c.Settings.PrivateKey; path != "" {
-		data, _ = readSmall(path)
+		data, _ = cli.ReadFile(path, cli.Small)
 	}
 	if key, err := pki.ParseKey(data); err == nil {
 		e.Key = key.Public()
@@ -88,7 +87,7 @@ func (c *Case) pieces() *pki.Evidence {
 }
 
 func certificatesIn(path string) ([]*x509.Certificate, []byte) {
-	data, err := readSmall(path)
+	data, err := cli.ReadFile(path, cli.Small)
 	if err != nil {
 		return nil, nil
 	}
@@ -102,7 +101,7 @@ func certificatesIn(path string) ([]*x509.Certificate, []byte) {
 // token reads the workload's token.
 func (c *Case) token(ctx context.Context, e *doctor.Evidence) {
 	if path := c.Settings.WebIdentityTokenFile; path != "" {
-		data, err := readSmall(path)
+		data, err := cli.ReadFile(path, cli.Small)
 		if err != nil {
 			e.Problems = append(e.Problems, problem(doctor.StepToken, fileReason(err), err))
 			return
@@ -128,21 +127,6 @@ func (c *Case) token(ctx context.Context, e *doctor.Evidence) {
 	if issuer := e.Token.Issuer(); issuer != "" && c.Ask {
 		e.Issuer = c.issuer(ctx, issuer)
 	}
-}
-
-// readSmall reads a file of the size that certificates, keys and tokens have.
-func readSmall(path string) ([]byte, error) {
-	const limit = 1 << 20
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err == nil && len(data) > limit {
-		err = fmt.Errorf("%s has more than %d bytes", path, limit)
-	}
-	return data, err
 }
 
 // tail reads the end of a file that may be long.
