@@ -38,7 +38,7 @@ func create(q *request) error {
 	if err := q.read(&in); err != nil {
 		return err
 	}
-	id, carried := newID(), tagContext(in.Tags)
+	id, carried := newID(), world.TagMapContext(in.Tags)
 	arn := q.associationARN(id)
 	if err := q.allowed(q.clusterARN(q.cluster), carried); err != nil {
 		return err

@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"slices"
 
-	"daypass.dev/policy"
 	"daypass.dev/sandbox/wire"
 	"daypass.dev/sandbox/world"
 )
@@ -22,7 +21,7 @@ func createCluster(q *request) error {
 		return err
 	}
 	q.cluster = in.Name
-	arn, carried := q.clusterARN(in.Name), tagContext(in.Tags)
+	arn, carried := q.clusterARN(in.Name), world.TagMapContext(in.Tags)
 	if err := q.allowed(arn, carried); err != nil {
 		return err
 	}
@@ -101,8 +100,4 @@ func deleteCluster(q *request) error {
 		q.kept()
 		return wire.JSON(q.w, http.StatusOK, map[string]any{"cluster": describedCluster(c)})
 	})
-}
-
-func tagContext(tags map[string]string) policy.Context {
-	return world.TagContext(slices.Sorted(maps.Keys(tags)), func(k string) (key, value string) { return k, tags[k] })
 }

@@ -145,7 +145,7 @@ func removeClientID(q *request) (any, error) {
 func tagOIDCProvider(q *request) (any, error) {
 	tags, err := q.oidcTags()
 	ctx := policy.Context{}
-	tagContext(ctx, tags)
+	ctx.Add(world.TagMapContext(tags))
 	return q.withOIDCProvider(ctx, func(_ *world.Account, p *world.OIDCProvider) (any, error) {
 		if err != nil {
 			return nil, err

@@ -91,7 +91,7 @@ func createOIDCProvider(q *request) (any, error) {
 		return nil, err
 	}
 	ctx := policy.Context{}
-	tagContext(ctx, tags)
+	ctx.Add(world.TagMapContext(tags))
 	if err := q.allowNew(q.arn("oidc-provider", "/", url), ctx); err != nil {
 		return nil, err
 	}

@@ -92,12 +92,8 @@ func (q *request) created(kind string, maxName int) (created, error) {
 	if n.boundary != "" {
 		n.context["iam:PermissionsBoundary"] = values(n.boundary)
 	}
-	tagContext(n.context, n.tags)
+	n.context.Add(world.TagMapContext(n.tags))
 	return n, nil
-}
-
-func tagContext(ctx policy.Context, tags map[string]string) {
-	maps.Copy(ctx, world.TagContext(slices.Sorted(maps.Keys(tags)), func(k string) (key, value string) { return k, tags[k] }))
 }
 
 func validateName(v *wire.Validation, field, name string, max int) {

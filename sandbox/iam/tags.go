@@ -15,7 +15,7 @@ func tagRole(q *request) (any, error) {
 	var v wire.Validation
 	tags, duplicate := v.Tags(q.Members("Tags"))
 	ctx := policy.Context{}
-	tagContext(ctx, tags)
+	ctx.Add(world.TagMapContext(tags))
 	return roleShelf.with(q, ctx, func(_ *world.Account, r *world.Role) (any, error) {
 		if err := v.Err(); err != nil {
 			return nil, err

@@ -2,6 +2,7 @@ package world
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -71,6 +72,11 @@ func (w *World) principalTags(p policy.Principal, s *Session) map[string]string 
 		add(s.Tags)
 	}
 	return tags
+}
+
+// TagMapContext is TagContext for tags by their keys.
+func TagMapContext(tags map[string]string) policy.Context {
+	return TagContext(slices.Sorted(maps.Keys(tags)), func(k string) (key, value string) { return k, tags[k] })
 }
 
 // TagContext are the condition keys of tags that a request carries.
