@@ -120,15 +120,12 @@ func (c *Cluster) Hold(ctx context.Context, what string) (release func(), err er
 }
 
 func hold(ctx context.Context, file string, waiting func()) (release func(), err error) {
-	for said := false; ; {
+	for {
 		l := flock.New(file)
 		if locked, err := l.TryLock(); err != nil {
 			return nil, err
 		} else if !locked {
-			if !said {
-				waiting()
-				said = true
-			}
+			waiting()
 			if _, err := l.TryLockContext(ctx, 100*time.Millisecond); err != nil {
 				return nil, fmt.Errorf("waiting for %s: %w", file, err)
 			}

@@ -78,9 +78,7 @@ func (c *Cluster) wanted(programs map[string]string) (started, error) {
 	if _, err := io.Copy(h, f); err != nil {
 		return started{}, err
 	}
-	for _, name := range []string{"kube", "kubectl", "coredns", "pause"} {
-		fmt.Fprintln(h, programs[name])
-	}
+	fmt.Fprintln(h, programs) // map keys are printed in order
 	return started{Key: fmt.Sprintf("%x", h.Sum(nil)), Version: c.version(), Nodes: len(c.nodes())}, nil
 }
 
