@@ -36,6 +36,7 @@ const (
 // An answer is what came back, read to its end or to its limit.
 type answer struct {
 	op     string
+	sent   time.Time // the request, by the local clock
 	status int
 	header http.Header
 	body   []byte
@@ -64,6 +65,7 @@ func (c *call) send(ctx context.Context, key *proof.Key, at time.Time) (*answer,
 
 // post sends a call of AWS's and reads the answer.
 func post(client *http.Client, r *http.Request, op string) (*answer, error) {
+	sent := time.Now()
 	response, err := client.Do(r)
 	if err != nil {
 		if ue := (*url.Error)(nil); errors.As(err, &ue) {
@@ -72,7 +74,7 @@ func post(client *http.Client, r *http.Request, op string) (*answer, error) {
 		return nil, &ReachError{Op: op, Host: r.URL.Host, Err: err}
 	}
 	defer response.Body.Close()
-	a := &answer{op: op, status: response.StatusCode, header: response.Header}
+	a := &answer{op: op, sent: sent, status: response.StatusCode, header: response.Header}
 	limit := int64(maxErrorAnswer)
 	if a.success() {
 		limit = maxAnswer
@@ -94,6 +96,12 @@ func (a *answer) date() time.Time {
 	}
 	return t
 }
+
+// offset is how far AWS's clock is ahead of the local one, at most: its Date has
+// no fractions and was written after the request was sent. Times of expiry that
+// are set to the local clock by it come early rather than late, since programs
+// use credentials to their last moment.
+func (a *answer) offset() time.Duration { return a.date().Add(time.Second).Sub(a.sent) }
 
 // A clock is the local clock, corrected by what AWS said.
 type clock struct{ offset atomic.Int64 } // in nanoseconds
@@ -136,6 +144,6 @@ func (c *clock) correct(a *answer) bool {
 	if date.IsZero() || date.Sub(c.now()).Abs() <= maxSkew {
 		return false
 	}
-	c.offset.Store(int64(time.Until(date)))
+	c.offset.Store(int64(a.offset()))
 	return true
 }

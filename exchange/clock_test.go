@@ -54,6 +54,42 @@ func TestWrongClockIsCorrectedAndRemembered(t *testing.T) {
 	}
 }
 
+// A Date has no fractions, and an answer may be long on its way: programs must
+// not be told a later end than AWS's for it.
+func TestExpiryOnAWrongClockIsNotLate(t *testing.T) {
+	for _, skew := range []time.Duration{20*time.Minute + 900*time.Millisecond, -20*time.Minute - 100*time.Millisecond, time.Hour} {
+		t.Run(skew.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var offset atomic.Int64
+				offset.Store(int64(skew))
+				f := strict(&offset)
+				aws := f.now
+				f.now = func() time.Time { // the Date is written, and then the answer is slow
+					at := aws()
+					time.Sleep(3 * time.Second)
+					return at
+				}
+				respond := f.respond
+				f.respond = func(r *http.Request) *http.Response {
+					if refusal := respond(r); refusal != nil {
+						return refusal
+					}
+					return reply(201, success(aws().Add(time.Hour)), "Date", aws().UTC().Format(http.TimeFormat))
+				}
+				got, err := source(t, f).Credentials(context.Background())
+				if err != nil {
+					t.Fatal(err)
+				}
+				// By AWS's clock, to whose full second it is given.
+				end := got.Expires.Add(skew)
+				if late := end.Sub(aws().Add(time.Hour)); late > 0 || late < -10*time.Second {
+					t.Errorf("the local expiry is %s after AWS's", late)
+				}
+			})
+		})
+	}
+}
+
 func TestRefusalsThatAreNotTheClocks(t *testing.T) {
 	day := 24 * time.Hour
 	for name, c := range map[string]struct {

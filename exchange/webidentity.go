@@ -81,8 +81,8 @@ func (w *WebIdentity) Credentials(ctx context.Context) (daypass.Credentials, err
 		return daypass.Credentials{}, err
 	}
 	var here clock
-	if skew := time.Until(got.Issued); skew.Abs() > maxSkew {
-		here.offset.Store(int64(skew))
+	if time.Until(got.Issued).Abs() > maxSkew {
+		here.offset.Store(int64(answer.offset()))
 	}
 	return here.local(got), nil
 }

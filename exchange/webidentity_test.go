@@ -298,7 +298,7 @@ func TestWebSuccessWithoutUse(t *testing.T) {
 // Expiry is on the local clock where that is plainly wrong, else on AWS's.
 func TestWebIdentityWithAWrongClock(t *testing.T) {
 	for _, c := range []struct{ skew, shift time.Duration }{
-		{0, 0}, {3 * time.Minute, 0}, {20 * time.Minute, 20 * time.Minute}, {-20 * time.Minute, -20 * time.Minute},
+		{0, 0}, {3 * time.Minute, 0}, {20 * time.Minute, 20*time.Minute + time.Second}, {-20 * time.Minute, -20*time.Minute + time.Second}, // a Date has no fractions
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			aws := func() time.Time { return time.Now().Add(c.skew) }
