@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"html"
 	"regexp"
 	"slices"
 	"strings"
@@ -75,6 +76,13 @@ func hearsay() []heard {
 		{"no EC2 IMDS role found", nowhere[:]},
 		{"Could not load credentials from any providers", nowhere[:]},
 		{"Unable to load credentials from any of the providers in the chain", nowhere[:]},
+		// S3's words, and others', where they are not those of most services.
+		{"The request signature we calculated does not match the signature you provided. Check your key and signing method", []string{"signature-mismatch", "signed-header-absent", "chunk-signature", "trailer-signature"}},
+		{"There were headers present in the request which were not signed", []string{"headers-not-signed", "host-not-signed"}},
+		{"Query-string authentication version 4 requires the * parameters", []string{"presign-incomplete"}},
+		{"x-amz-sdk-checksum-algorithm specified, but no corresponding", []string{"s3-checksums"}},
+		{"ParameterVersionLabelLimitExceeded", []string{"parameter-limit"}},
+		{"The alias * is reserved for AWS", []string{"kms-alias-name"}},
 		{"no basic auth credentials", []string{"image-pull-credentials"}},
 		{"no resource-based policy allows the acm-pca:IssueCertificate", []string{"pca-share-template"}},
 		{"ValidationException*idempotencyToken", []string{"pca-token"}},
@@ -100,6 +108,7 @@ var named = regexp.MustCompile(`[\[(]([a-z0-9]+(?:-[a-z0-9]+)+)[\])]|\breason"?[
 // what users report, else by AWS's code where that says enough. Of texts only the
 // longest that fits counts; of one text, all reasons.
 func Recognise(text string) []string {
+	text = html.UnescapeString(text) // of services that answer XML
 	best, length := []string(nil), 0
 	for _, m := range named.FindAllStringSubmatch(text, -1) {
 		slug := m[1] + m[2]
@@ -129,9 +138,11 @@ func Recognise(text string) []string {
 		consider(h.text, h.slugs...)
 	}
 	for _, r := range reason.All() {
-		if len(r.Message) > 0 {
-			consider(strings.ReplaceAll(r.Message, "%s", "*"), r.Slug)
+		said := r.Message
+		if said == "" {
+			said = r.Cause // as the sandbox says it, where AWS's words are not known
 		}
+		consider(strings.ReplaceAll(said, "%s", "*"), r.Slug)
 	}
 	if best != nil {
 		return best

@@ -39,7 +39,7 @@ func signing() []Reason {
 		{"algorithm-unsupported", "MissingAuthenticationToken", "Missing Authentication Token",
 			"the request is signed with another algorithm than AWS4-HMAC-SHA256",
 			"sign with an AWS SDK; boto3 and version 1 of the AWS CLI presign S3 URLs in us-east-1 by Signature Version 2 until told: aws configure set default.s3.signature_version s3v4"},
-		{"signature-v4a", "NotImplemented", "",
+		{"signature-v4a", "NotImplemented", "Signature Version 4A (%s) is not implemented; sign with AWS4-HMAC-SHA256.",
 			"the request is signed with SigV4a, which the sandbox does not verify", "set the client's auth scheme to sigv4"},
 		{"authorization-malformed", "IncompleteSignature", noStandard,
 			"the Authorization header or a query parameter of the signature is repeated, unknown or not of the form name=value", useAnSDK},

@@ -22,7 +22,7 @@ func broken() []string {
 	for _, r := range webRows() {
 		all = append(all, r.slug)
 	}
-	for _, r := range refusals() {
+	for _, r := range slices.Concat(refusals(), bearerRefusals()) {
 		all = append(all, r.slug)
 	}
 	for _, v := range visits() {
@@ -58,7 +58,6 @@ func heldUp() map[string]string {
 // sandbox's record, as doctor's TestEveryReasonIsKnown has it of each.
 func others() map[string]string {
 	const (
-		signs   = "a client that signs wrongly, as neither an SDK nor daypass does"
 		wants   = "a call that wants what the service does not have or take, as its words say; the service's own tests break each"
 		admin   = "a refusal of who administers, who reads AWS's words at once"
 		request = "daypass check and daypassctl pki say it before there is a workload"
@@ -66,19 +65,14 @@ func others() map[string]string {
 		asks    = "a request to the signer that no kubelet and no agent of ours makes"
 		mount   = "the mount's Event names it as it names those that are broken here; kube/secrets' tests break each"
 		program = "a program of the cluster says it of itself, in its readiness or its object's status"
-		nowhere = "daypass sends no such thing: its settings are refused before, as settings-malformed"
 		ours    = "of the sandbox, not of AWS"
 		google  = "Google's refusal of a call that daypass does not make"
 	)
 	return map[string]string{
 		"access-key-partition": "the sandbox has one partition at a time for a workload",
-		"algorithm-":           signs, "authentication-twice": signs, "authorization-": signs, "body-": signs, "checksum": signs, "chunk": signs, "credential-malformed": signs,
-		"date-": signs, "decoded-": signs, "headers-": signs, "host-": signs, "payload-": signs, "presign-": signs, "query-": signs, "scope-": signs,
-		"signature-v4a": signs, "signed-": signs, "trailer-": signs, "x509-": signs,
-		"kms-": wants, "parameter-": wants, "s3-": wants, "secret-": wants, "sns-": wants, "ssm-": wants, "pca-": wants, "throttled": wants,
+		"parameter-":           wants, "pca-": wants, "throttled": wants,
 		"anywhere-": admin, "crl-signature": admin, "delete-": admin, "entity-": admin, "input-": admin, "pass-role-": admin, "policy-not-attachable": admin,
 		"policy-of-aws": admin, "quota-": admin, "setup-": admin, "eks-": admin,
-		"session-body": nowhere, "session-parameter": nowhere, "session-properties": nowhere,
 		"request-": request, "live-exchange": "daypass check's word for whatever AWS says",
 		"caller-remote": "needs a kernel with route_localnet", "imds-address": "needs an address of the machine's that others reach", "listen-": "daypass does not start; its own tests break it",
 		"agent-request-": asks, "pod-request-": asks, "pod-certificate-refused": "of a signer that is not ours, which names no reason",

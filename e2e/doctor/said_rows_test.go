@@ -22,7 +22,8 @@ import (
 )
 
 func refusals() []refusal {
-	return slices.Concat(keyRefusals(), sessionRefusals(), rightRefusals(), objectRefusals(), secretRefusals(), parameterRefusals(), keyServiceRefusals())
+	return slices.Concat(keyRefusals(), sessionRefusals(), rightRefusals(), objectRefusals(), secretRefusals(), parameterRefusals(), keyServiceRefusals(),
+		wireRefusals(), cryptographicRefusals(), storageRefusals(), storeRefusals(), putRefusals(), topicRefusals())
 }
 
 // whoami is a call that every session may make, with whatever c.reader is.

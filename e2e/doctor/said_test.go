@@ -19,6 +19,7 @@ type caller struct {
 	*scene
 	admin, away aws.Config // who may do everything, here and in the other account
 	reader      aws.Config // a session of role reader
+	made        string     // the ARN or id of what a row's spoil has made
 }
 
 const saidWorld = `
@@ -67,11 +68,30 @@ func (c *caller) must(_ any, err error) {
 	}
 }
 
+// as is the caller with another identity.
+func (c *caller) as(who aws.Config) *caller {
+	other := *c
+	other.admin = who
+	return &other
+}
+
+func only(_ any, err error) error { return err }
+
+// after has all rows spoiled in one way.
+func after(spoil func(*caller), rows []refusal) []refusal {
+	for i := range rows {
+		rows[i].spoil = spoil
+	}
+	return rows
+}
+
 // A refusal is a call that AWS refuses.
 type refusal struct {
 	slug string
 	call func(*caller) error
 	mend func(*caller) // what the mend says
+	// instead is the call that the mend says to make; nil: the same again.
+	instead func(*caller) error
 	// spoil comes before the call.
 	spoil func(*caller)
 	// silent: AWS's words could stand for anything.
@@ -81,40 +101,52 @@ type refusal struct {
 // What AWS says of a call is all that its caller sees. With the sandbox's
 // record beside it doctor names the reason; without, the reason is among those
 // that the words stand for, and no other is named.
-func TestWhatAWSSays(t *testing.T) {
-	rows := refusals()
-	if len(rows) < 20 {
-		t.Fatalf("%d rows", len(rows))
+func TestWhatAWSSays(t *testing.T) { said(t, refusals(), newCaller) }
+
+func TestWhatAWSSaysOfSessions(t *testing.T) { said(t, bearerRefusals(), newBearer) }
+
+func said(t *testing.T, rows []refusal, by func(*testing.T) *caller) {
+	if len(rows) == 0 {
+		t.Fatal("no rows")
 	}
 	for _, r := range rows {
 		t.Run(r.slug, func(t *testing.T) {
 			t.Parallel()
-			c := newCaller(t)
-			if r.spoil != nil {
-				r.spoil(c)
-			}
-			err := r.call(c)
-			if err == nil {
-				t.Fatal("AWS allows it")
-			}
-			kase := &gather.Case{Said: err.Error(), Decisions: c.decisions()}
-			got := doctor.Diagnose(kase.Collect(t.Context()))
-			if got.Healthy || got.Cause.Reason != r.slug || got.Cause.Mend == "" || got.Cause.Detail == "" {
-				t.Errorf("doctor names %s\n%s", cause(got), pretty(got))
-			}
-			kase.Decisions = ""
-			got = doctor.Diagnose(kase.Collect(t.Context()))
-			switch known := append(slices.Clone(got.Candidates), got.Cause.Reason); {
-			case r.silent && !slices.Equal(known, []string{""}):
-				t.Errorf("%q says something: %s", err, known)
-			case !r.silent && !slices.Contains(known, r.slug):
-				t.Errorf("%q stands for %q, want %s among them", err, known, r.slug)
-			}
-			r.mend(c)
-			if err := r.call(c); err != nil {
-				t.Errorf("after the mend: %v", err)
-			}
+			r.run(by(t))
 		})
+	}
+}
+
+func (r refusal) run(c *caller) {
+	if r.spoil != nil {
+		r.spoil(c)
+	}
+	err := r.call(c)
+	if err == nil {
+		c.Fatal("AWS allows it")
+	}
+	kase := &gather.Case{Said: err.Error(), Decisions: c.decisions()}
+	got := doctor.Diagnose(kase.Collect(c.Context()))
+	if got.Healthy || got.Cause.Reason != r.slug || got.Cause.Mend == "" || got.Cause.Detail == "" {
+		c.Errorf("doctor names %s\n%s", cause(got), pretty(got))
+	}
+	kase.Decisions = ""
+	got = doctor.Diagnose(kase.Collect(c.Context()))
+	switch known := append(slices.Clone(got.Candidates), got.Cause.Reason); {
+	case r.silent && !slices.Equal(known, []string{""}):
+		c.Errorf("%q says something: %s", err, known)
+	case !r.silent && !slices.Contains(known, r.slug):
+		c.Errorf("%q stands for %q, want %s among them", err, known, r.slug)
+	}
+	if r.mend != nil {
+		r.mend(c)
+	}
+	again := r.instead
+	if again == nil {
+		again = r.call
+	}
+	if err := again(c); err != nil {
+		c.Errorf("after the mend: %v", err)
 	}
 }
 
