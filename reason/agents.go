@@ -90,8 +90,8 @@ func agents() []Reason {
 		},
 		{
 			Slug:  "agent-address",
-			Cause: "the node cannot be given the agent's address",
-			Mend:  "let the agent run on the node's network as root with CAP_NET_ADMIN",
+			Cause: "the node cannot be given the agent's address, or the agent may not listen there",
+			Mend:  "let the agent run on the node's network as root with CAP_NET_ADMIN and CAP_NET_BIND_SERVICE",
 		},
 		{
 			Slug:  "agent-filter",

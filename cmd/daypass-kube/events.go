@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -37,6 +38,8 @@ type told struct {
 const (
 	tellAgain = 10 * time.Minute
 	mostTold  = 10_000 // remembered
+
+	longestEvent = 1024 // the API server's limit
 )
 
 func newEvents(ctx context.Context, by string, to client.Client, log *slog.Logger) *events {
@@ -63,17 +66,18 @@ func (e *events) tell(about corev1.ObjectReference, reason, action string, why *
 		return
 	}
 	now := metav1.NewTime(e.now())
+	detail, slug := why.Detail, " ("+why.Slug+")"
+	if most := longestEvent - len(slug); len(detail) > most { // the slug stays: status and doctor read it
+		detail = strings.ToValidUTF8(detail[:most-3], "") + "..."
+	}
 	event := &corev1.Event{
 		ObjectMeta:     metav1.ObjectMeta{Namespace: about.Namespace, GenerateName: about.Name + "-"},
 		InvolvedObject: about,
 		Type:           corev1.EventTypeWarning, Reason: reason, Action: action,
-		Message:             why.Detail + " (" + why.Slug + ")",
+		Message:             detail + slug,
 		Source:              corev1.EventSource{Component: "daypass-" + e.by},
 		ReportingController: "daypass.dev/" + e.by, ReportingInstance: "daypass-" + e.by,
 		FirstTimestamp: now, LastTimestamp: now, Count: 1,
-	}
-	if len(event.Message) > 1024 { // the API server's limit
-		event.Message = event.Message[:1021] + "..."
 	}
 	select {
 	case e.work <- struct{}{}:

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -89,11 +90,11 @@ func TestRefusalsAreToldOnceInAWhile(t *testing.T) {
 	now := time.Now()
 	e.now = func() time.Time { return now }
 	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", UID: "1"}}
-	long := &identity.Refusal{Slug: "identity-disagreement", Detail: strings.Repeat("x", 2000)}
+	long := &identity.Refusal{Slug: "identity-disagreement", Detail: "x" + strings.Repeat("é", 1000)}
 	e.refused(account, long)
 	event := <-s.got
 	if o := event.InvolvedObject; o.Kind != "ServiceAccount" || o.Namespace != "shop" || o.Name != "web" || o.UID != "1" || event.Namespace != "shop" ||
-		len(event.Message) > 1024 || event.Type != "Warning" || event.Count != 1 {
+		len(event.Message) > 1024 || !utf8.ValidString(event.Message) || !strings.HasSuffix(event.Message, "é... (identity-disagreement)") || event.Type != "Warning" || event.Count != 1 {
 		t.Errorf("%+v", event)
 	}
 	e.refused(account, long)

@@ -12,8 +12,10 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	corev1 "k8s.io/api/core/v1"
 
+	"daypass.dev/doctor"
 	"daypass.dev/kube/api/v1alpha1"
 	"daypass.dev/kube/vend"
+	"daypass.dev/reason"
 	"daypass.dev/reason/reasontest"
 )
 
@@ -137,6 +139,13 @@ func TestAttacks(t *testing.T) {
 			t.Errorf("no attack ends in %s", slug)
 		}
 	}
+	for _, row := range reason.All() {
+		ours := strings.HasPrefix(row.Slug, "agent-") || row.Slug == "pod-gone" || strings.HasPrefix(row.Slug, "pod-other-")
+		others := strings.HasPrefix(row.Slug, "agent-request-") || row.Slug == "agent-needed" // the signer's, the webhook's
+		if ours && !others && !slices.Contains(vend.Rules(), row.Slug) && troubles()[row.Slug] == nil {
+			t.Errorf("nothing ends in %s", row.Slug)
+		}
+	}
 	for slug, rows := range all {
 		for _, row := range rows {
 			t.Run(slug+"/"+row.name, func(t *testing.T) {
@@ -151,6 +160,19 @@ func TestAttacks(t *testing.T) {
 				}
 				if !strings.Contains(s.log.String(), `"reason":"`+slug+`"`) {
 					t.Errorf("the log lacks %s:\n%s", slug, s.log)
+				}
+				if found := doctor.Recognise(got.Message); !slices.Equal(found, []string{slug}) {
+					t.Errorf("doctor reads %v in %q", found, got.Message)
+				}
+				select {
+				case told := <-s.told:
+					if told != slug || strings.HasPrefix(slug, "agent-token-") || strings.HasPrefix(slug, "pod-") {
+						t.Errorf("the pod is told of %s", told)
+					}
+				default:
+					if !strings.HasPrefix(slug, "agent-token-") && !strings.HasPrefix(slug, "pod-") { // those others may have done in its name
+						t.Error("the pod is told nothing")
+					}
 				}
 				if parts := strings.Split(shown, "."); len(parts) == 3 && strings.Contains(s.log.String()+got.Message, parts[1]) {
 					t.Error("the token is quoted")

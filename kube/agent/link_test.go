@@ -9,12 +9,15 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"daypass.dev/doctor"
 )
 
 // alone moves the test into a network of its own, which ends with it.
@@ -229,30 +232,52 @@ func TestAPodThatHoldsConnections(t *testing.T) {
 	}
 }
 
-// Without the right to the network nothing is served, and it is said why.
-func TestWithoutRights(t *testing.T) {
-	alone(t)
-	dropped := exec.Command("setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin", os.Args[0], "-test.run=TestAsNobody", "-test.v")
-	dropped.Env = append(os.Environ(), "AS_NOBODY=1")
-	out, err := dropped.CombinedOutput()
-	if errors.Is(err, exec.ErrNotFound) {
-		t.Skip("skipped without setpriv")
-	}
-	if err != nil || !strings.Contains(string(out), "agent-filter") {
-		t.Errorf("%v: %s", err, out)
+// troubles are what keeps an agent from serving, by slug: each spoils the test's
+// own network.
+func troubles() map[string]func(*testing.T) {
+	return map[string]func(*testing.T){
+		"agent-port": func(t *testing.T) {
+			taken, err := net.Listen("tcp", ":80")
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = taken.Close() })
+		},
+		"agent-address": func(t *testing.T) { drop(t, unix.CAP_NET_BIND_SERVICE) },
+		"agent-filter":  func(t *testing.T) { drop(t, unix.CAP_NET_ADMIN) },
 	}
 }
 
-// TestAsNobody is run by TestWithoutRights.
-func TestAsNobody(t *testing.T) {
-	if os.Getenv("AS_NOBODY") == "" {
-		t.Skip("run by another test")
+// drop takes a right from the thread, which ends with the test.
+func drop(t *testing.T, right uint) {
+	t.Helper()
+	header := &unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var have [2]unix.CapUserData
+	if err := unix.Capget(header, &have[0]); err != nil {
+		t.Fatal(err)
 	}
-	p := &Program{Link: &Link{}, Handler: http.NotFoundHandler()}
-	p.keepUp()
-	var why *Trouble
-	if err := p.Ready(); !errors.As(err, &why) {
-		t.Fatalf("%v", err)
+	have[0].Effective &^= 1 << right
+	if err := unix.Capset(header, &have[0]); err != nil {
+		t.Fatal(err)
 	}
-	t.Log(why.Slug)
+}
+
+// An agent that cannot serve is not ready, and says why, so that doctor knows.
+func TestTroubleIsNamed(t *testing.T) {
+	for slug, spoil := range troubles() {
+		t.Run(slug, func(t *testing.T) {
+			alone(t)
+			spoil(t)
+			p := &Program{Link: &Link{}, Handler: http.NotFoundHandler()}
+			t.Cleanup(p.end)
+			p.keepUp()
+			err := p.Ready()
+			if why := (*Trouble)(nil); !errors.As(err, &why) || why.Slug != slug {
+				t.Fatal(err)
+			}
+			if found := doctor.Recognise(err.Error()); !slices.Equal(found, []string{slug}) {
+				t.Errorf("doctor reads %v in %q", found, err)
+			}
+		})
+	}
 }

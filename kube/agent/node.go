@@ -3,7 +3,9 @@ package agent
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"regexp"
 	"time"
 
 	certificates "k8s.io/api/certificates/v1"
@@ -13,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"daypass.dev/kube/identity"
+	"daypass.dev/reason"
 )
 
 // taint keeps pods away from a new node until its agent is ready. It is put on
@@ -54,7 +57,8 @@ const (
 // Sign has the cluster's signer sign a request, PEM PKCS#10: a
 // vend.Certificates' Sign. It takes the rights to create and get
 // certificatesigningrequests, and to speak with a token that is bound to the
-// agent's own pod. That nobody answers is an *identity.Refusal.
+// agent's own pod. That nobody answers is an *identity.Refusal, and so is what
+// the signer refuses for a reason of the catalogue.
 func Sign(to client.Client) func(ctx context.Context, request []byte) ([]byte, error) {
 	return func(ctx context.Context, request []byte) ([]byte, error) {
 		csr := &certificates.CertificateSigningRequest{
@@ -73,7 +77,7 @@ func Sign(to client.Client) func(ctx context.Context, request []byte) ([]byte, e
 			}
 			for _, c := range csr.Status.Conditions {
 				if c.Type == certificates.CertificateDenied || c.Type == certificates.CertificateFailed {
-					return nil, fmt.Errorf("the signer refuses %s: %s", csr.Name, c.Message)
+					return nil, denied(csr.Name, c.Message)
 				}
 			}
 			if time.Since(began) > patience {
@@ -89,4 +93,17 @@ func Sign(to client.Client) func(ctx context.Context, request []byte) ([]byte, e
 			}
 		}
 	}
+}
+
+// named is how the signer names its reason.
+var named = regexp.MustCompile(`^(.*) \(([a-z0-9-]+)\): `)
+
+func denied(csr, message string) error {
+	detail := "the signer refuses " + csr + ": "
+	if said := named.FindStringSubmatch(message); said != nil {
+		if row, ok := reason.Lookup(said[2]); ok {
+			return &identity.Refusal{Slug: row.Slug, Detail: detail + said[1]}
+		}
+	}
+	return errors.New(detail + message)
 }

@@ -14,10 +14,11 @@ import (
 )
 
 // An api takes requests for certificates, and answers the third look at one, or
-// never.
+// never, or denies it.
 type api struct {
 	client.Client
 	silent bool
+	denies string // why
 	looks  int
 }
 
@@ -27,8 +28,13 @@ func (a *api) Create(_ context.Context, o client.Object, _ ...client.CreateOptio
 }
 
 func (a *api) Get(_ context.Context, _ client.ObjectKey, o client.Object, _ ...client.GetOption) error {
-	if a.looks++; a.looks == 3 && !a.silent {
-		o.(*certificates.CertificateSigningRequest).Status.Certificate = []byte("signed")
+	status := &o.(*certificates.CertificateSigningRequest).Status
+	switch a.looks++; {
+	case a.looks < 3 || a.silent:
+	case a.denies != "":
+		status.Conditions = []certificates.CertificateSigningRequestCondition{{Type: certificates.CertificateDenied, Message: a.denies}}
+	default:
+		status.Certificate = []byte("signed")
 	}
 	return nil
 }
@@ -58,4 +64,21 @@ func TestNobodySigns(t *testing.T) {
 	if _, err := Sign(&api{silent: true})(ctx, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
+}
+
+// What the signer refuses, the pod is told with the signer's reason; what others
+// deny, with their words.
+func TestSignerWhoRefuses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, err := Sign(&api{denies: "no pod of shop/web runs on n1 (agent-request-workload): mend it"})(t.Context(), nil)
+		if why := (*identity.Refusal)(nil); !errors.As(err, &why) || why.Slug != "agent-request-workload" || why.Detail != "the signer refuses daypass-1: no pod of shop/web runs on n1" {
+			t.Errorf("%v", err)
+		}
+		for _, words := range []string{"not today", "not (today): no"} {
+			_, err = Sign(&api{denies: words})(t.Context(), nil)
+			if why := (*identity.Refusal)(nil); err == nil || errors.As(err, &why) || err.Error() != "the signer refuses daypass-1: "+words {
+				t.Errorf("%v", err)
+			}
+		}
+	})
 }

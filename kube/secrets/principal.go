@@ -15,6 +15,7 @@ import (
 	"daypass.dev/kube/api/v1alpha1"
 	"daypass.dev/kube/identity"
 	"daypass.dev/kube/vend"
+	"daypass.dev/proof"
 	"daypass.dev/reason"
 	"daypass.dev/secrets"
 )
@@ -26,12 +27,12 @@ func (p *Provider) principal(ctx context.Context, r *request) (secrets.Principal
 		return secrets.Principal{}, err
 	}
 	source, id, err := vendor.Source(ctx, caller)
-	if err != nil {
-		return secrets.Principal{}, err
-	}
-	if !r.class.PodIdentity && id.Method != v1alpha1.WebIdentity {
+	if id.Method != "" && !r.class.PodIdentity && id.Method != v1alpha1.WebIdentity { // before what that method lacks here
 		return secrets.Principal{}, &secrets.Error{Slug: "secrets-method", Detail: fmt.Sprintf(
 			"ServiceAccount %s/%s has the method %s, which takes no token for %s", id.Namespace, id.ServiceAccount, id.Method, forSTS)}
+	}
+	if err != nil {
+		return secrets.Principal{}, err
 	}
 	creds, err := source.Credentials(ctx)
 	if err != nil {
@@ -58,16 +59,21 @@ func accountOf(arn string) string {
 // caller is the pod as the driver names it, or as its token says.
 func (p *Provider) caller(ctx context.Context, r *request) (*vend.Vendor, vend.Caller, error) {
 	if !r.class.PodIdentity {
-		token, err := r.token(forSTS)
+		text, err := r.token(forSTS)
+		if err != nil {
+			return nil, vend.Caller{}, err
+		}
 		caller := r.pod
-		caller.Token = token
-		return p.Web, caller, err
+		if caller.Token, err = proof.ParseToken(text); err != nil {
+			return nil, vend.Caller{}, wrongRequest("the token for %s: %v", forSTS, err)
+		}
+		return p.Web, caller, nil
 	}
-	token, err := r.token(vend.Audience)
+	text, err := r.token(vend.Audience)
 	if err != nil {
 		return nil, vend.Caller{}, err
 	}
-	caller, err := p.Tokens.Caller(ctx, token.Text.Reveal())
+	caller, err := p.Tokens.Caller(ctx, text)
 	if err != nil {
 		return nil, vend.Caller{}, err
 	}

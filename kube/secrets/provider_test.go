@@ -21,7 +21,7 @@ import (
 	"google.golang.org/grpc/status"
 	driver "sigs.k8s.io/secrets-store-csi-driver/provider/v1alpha1"
 
-	"daypass.dev/reason"
+	"daypass.dev/doctor"
 	"daypass.dev/sandbox/world"
 )
 
@@ -140,82 +140,6 @@ func TestThirtyPodsOfOneAccount(t *testing.T) {
 	t.Logf("calls %v", counts)
 }
 
-// What a request lacks, or what it may not have, in one line that names the
-// reason, with its row in the catalogue.
-func TestRefusals(t *testing.T) {
-	s := newStage(t)
-	s.secret("db", "planted-value")
-	s.role("poor")
-	without := func(name string) func(map[string]string) {
-		return func(a map[string]string) { delete(a, name) }
-	}
-	with := func(pairs ...string) func(map[string]string) {
-		return func(a map[string]string) {
-			for i := 0; i < len(pairs); i += 2 {
-				a[pairs[i]] = pairs[i+1]
-			}
-		}
-	}
-	type row struct {
-		name, pod, slug, text string
-		code                  codes.Code
-		change                func(map[string]string)
-	}
-	rows := []row{
-		{"no pod", "web-1", "secrets-request", podName, codes.InvalidArgument, without(podName)},
-		{"no UID", "web-1", "secrets-request", podUID, codes.InvalidArgument, without(podUID)},
-		{"no account", "web-1", "secrets-request", podAccount, codes.InvalidArgument, without(podAccount)},
-		{"a driver without tokens", "web-1", "secrets-no-token", "tokenRequests", codes.InvalidArgument, without(podTokens)},
-		{"tokens for others", "web-1", "secrets-no-token", "no token for pods.eks.amazonaws.com", codes.InvalidArgument, with(podTokens, `{"vault":{"token":"x"}}`, "usePodIdentity", "true")},
-		{"tokens for others, web", "web-1", "secrets-no-token", "no token for sts.amazonaws.com", codes.InvalidArgument, with(podTokens, `{"vault":{"token":"x"}}`)},
-		{"tokens that are none", "web-1", "secrets-request", "cannot be read", codes.InvalidArgument, with(podTokens, `planted-token`)},
-		{"objects that are none", "web-1", "secrets-objects", "no YAML", codes.InvalidArgument, with("objects", "- [")},
-		{"traversal", "web-1", "secrets-path", "../etc", codes.InvalidArgument, with("objects", `- {objectName: db, objectType: secretsmanager, objectAlias: ../etc}`, "pathTranslation", "False")},
-		{"a secret that is not there", "web-1", "secret-not-found", "us-east-1: none: GetSecretValue: ResourceNotFoundException", codes.PermissionDenied, with("objects", `- {objectName: none, objectType: secretsmanager}`)},
-		{"no permission", "poor-1", "secrets-denied", "hint: allow secretsmanager:GetSecretValue in an identity policy of the pod's role", codes.PermissionDenied, with()},
-		{"no role", "none-1", "identity-none", "gives ServiceAccount shop/none a role", codes.PermissionDenied, with()},
-		{"another's token", "web-1", "secrets-request", "the token is of pod shop/other-1, the request of shop/web-1", codes.InvalidArgument, with(podTokens, s.tokens("other-1"), "usePodIdentity", "true")},
-		{"another account's pod", "web-1", "pod-other-account", "runs as web", codes.PermissionDenied, with(podAccount, "other")},
-		{"another's UID", "web-1", "pod-gone", "UID", codes.PermissionDenied, with(podUID, "uid-of-another")},
-		{"a token of another issuer", "web-1", "agent-token-malformed", "", codes.PermissionDenied, with(podTokens, `{"pods.eks.amazonaws.com":{"token":"a.b.c"}}`, "usePodIdentity", "true")},
-		{"no region", "web-1", "secrets-region", "no region is known", codes.InvalidArgument, func(map[string]string) { s.provider.Region = "" }},
-	}
-	for _, r := range rows {
-		attributes := s.attributes(r.pod, "objects", `- {objectName: db, objectType: secretsmanager}`)
-		r.change(attributes)
-		_, err := s.ask(attributes)
-		s.provider.Region = "us-east-1"
-		message := status.Convert(err).Message()
-		if err == nil || status.Code(err) != r.code || !strings.Contains(message, r.text) || !strings.Contains(message, "("+r.slug+")") || !strings.Contains(message, "hint: ") {
-			t.Errorf("%s: %v", r.name, err)
-		}
-		if _, ok := reason.Lookup(r.slug); !ok {
-			t.Errorf("%s: %s is not in the catalogue", r.name, r.slug)
-		}
-		if strings.Contains(message, "\n") {
-			t.Errorf("%s: more than a line: %q", r.name, message)
-		}
-	}
-	for _, request := range []*driver.MountRequest{
-		{}, {Attributes: "x"}, {Attributes: "null", TargetPath: "/x"}, {Attributes: `{"a":1}`, TargetPath: "/x"},
-		{Attributes: "{}", TargetPath: "/x", Permission: "99999"}, {Attributes: strings.Repeat(" ", mostAttributes+1)},
-	} {
-		if _, err := s.client.Mount(t.Context(), request); status.Code(err) != codes.InvalidArgument || !strings.Contains(err.Error(), "(secrets-request)") {
-			t.Errorf("%.60v: %v", request, err)
-		}
-	}
-	for _, secret := range []string{"planted-value", "planted-token", "eyJ"} { // a token begins with that
-		if strings.Contains(s.log.String(), secret) {
-			t.Errorf("the log holds %s", secret)
-		}
-	}
-	for _, slug := range []string{"secrets-denied", "identity-none", "secret-not-found"} {
-		if !slices.Contains(s.told, slug) {
-			t.Errorf("nobody was told of %s: %v", slug, s.told)
-		}
-	}
-}
-
 // AWS that does not answer, at the pod's credentials or at its secret, is told
 // with a code that is final to kubelets before they lose patience.
 func TestGivingUpBeforeTheKubelet(t *testing.T) {
@@ -250,6 +174,9 @@ func TestGivingUpBeforeTheKubelet(t *testing.T) {
 			_, err = s.client.Mount(ctx, &driver.MountRequest{Attributes: string(text), Permission: "420", TargetPath: "/x"})
 			if code := status.Code(err); code != codes.Internal && code != codes.PermissionDenied || ctx.Err() != nil {
 				t.Errorf("%v, %v", err, ctx.Err())
+			}
+			if found := doctor.Recognise(err.Error()); !slices.Equal(found, []string{"secrets-unreachable"}) {
+				t.Errorf("doctor reads %v in %v", found, err)
 			}
 			if !reached.Load() {
 				t.Error("it was not asked")

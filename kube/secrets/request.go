@@ -4,14 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
-	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 	driver "sigs.k8s.io/secrets-store-csi-driver/provider/v1alpha1"
 
 	"daypass.dev"
 	"daypass.dev/kube/vend"
-	"daypass.dev/proof"
 	"daypass.dev/secrets"
 )
 
@@ -37,22 +35,16 @@ type request struct {
 }
 
 // A token is as the kubelet hands it to CSI drivers.
-type token struct {
-	Text    daypass.Secret
-	Expires time.Time
-}
+type token struct{ Text daypass.Secret }
 
 // UnmarshalJSON implements json.Unmarshaler: the text goes nowhere else.
 func (t *token) UnmarshalJSON(data []byte) error {
 	var raw struct {
-		Token   string    `json:"token"`
-		Expires time.Time `json:"expirationTimestamp"`
+		Token string `json:"token"`
 	}
-	if err := json.Unmarshal(data, &raw); err != nil {
-		return err
-	}
-	t.Text, t.Expires = daypass.Secret(raw.Token), raw.Expires
-	return nil
+	err := json.Unmarshal(data, &raw)
+	t.Text = daypass.Secret(raw.Token)
+	return err
 }
 
 // parseRequest reads what the driver sends. Errors are *secrets.Error and quote
@@ -127,13 +119,13 @@ func readTokens(attribute, inSecrets string) (map[string]token, error) {
 }
 
 // token returns the pod's token for an audience.
-func (r *request) token(audience string) (*proof.Token, error) {
-	t, ok := r.tokens[audience]
+func (r *request) token(audience string) (string, error) {
+	t := r.tokens[audience].Text
 	switch {
 	case len(r.tokens) == 0:
-		return nil, &secrets.Error{Slug: "secrets-no-token", Detail: "the driver sends no tokens of the pod's ServiceAccount"}
-	case !ok || t.Text == "":
-		return nil, &secrets.Error{Slug: "secrets-no-token", Detail: "the driver sends no token for " + audience}
+		return "", &secrets.Error{Slug: "secrets-no-token", Detail: "the driver sends no tokens of the pod's ServiceAccount"}
+	case t == "":
+		return "", &secrets.Error{Slug: "secrets-no-token", Detail: "the driver sends no token for " + audience}
 	}
-	return &proof.Token{Text: t.Text, Expires: t.Expires, Audience: []string{audience}}, nil
+	return t.Reveal(), nil
 }

@@ -42,7 +42,8 @@ const (
 
 // A cluster is what the provider can know, as Kubernetes would tell it: every
 // pod of the namespace shop runs on n1 as the ServiceAccount that its name
-// begins with, and every ServiceAccount has the role of its own name.
+// begins with, and every ServiceAccount has the role of its own name; sworn has
+// it by certificate.
 type cluster struct{}
 
 func (cluster) Pod(_ context.Context, namespace, name string, _ bool) (*corev1.Pod, error) {
@@ -59,6 +60,12 @@ func (cluster) Pod(_ context.Context, namespace, name string, _ bool) (*corev1.P
 func (cluster) Lookup(_ context.Context, namespace, name string) (*corev1.ServiceAccount, []v1alpha1.PodIdentityAssociation, error) {
 	if name == "none" {
 		return &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}, nil, nil
+	}
+	if name == "sworn" {
+		return &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}, []v1alpha1.PodIdentityAssociation{{Spec: v1alpha1.PodIdentityAssociationSpec{
+			Namespace: namespace, ServiceAccount: name, RoleARN: "arn:aws:iam::" + account + ":role/sworn", Method: v1alpha1.RolesAnywhere, DisableSessionTags: true,
+			RolesAnywhere: &v1alpha1.Anywhere{TrustAnchorARN: "arn:aws:rolesanywhere:us-east-1:" + account + ":trust-anchor/a", ProfileARN: "arn:aws:rolesanywhere:us-east-1:" + account + ":profile/p"},
+		}}}, nil
 	}
 	return &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{
 		Namespace: namespace, Name: name, Annotations: map[string]string{"eks.amazonaws.com/role-arn": "arn:aws:iam::" + account + ":role/" + name},
@@ -175,6 +182,11 @@ func (s *stage) serve() driver.CSIDriverProviderClient {
 // role makes one for the ServiceAccount of its name, whatever the audience.
 func (s *stage) role(name string, rights ...string) {
 	s.t.Helper()
+	s.roleFor(name, name, rights...)
+}
+
+func (s *stage) roleFor(serviceAccount, name string, rights ...string) {
+	s.t.Helper()
 	parse := func(kind policy.Kind, statements string) *policy.Document {
 		doc, err := policy.Parse(kind, `{"Version":"2012-10-17","Statement":[`+statements+`]}`)
 		if err != nil {
@@ -186,7 +198,7 @@ func (s *stage) role(name string, rights ...string) {
 	defer s.World.Unlock()
 	role := s.World.Accounts[account].AddRole(name, "/", parse(policy.Trust, `{"Effect":"Allow","Action":"sts:AssumeRoleWithWebIdentity",
 		"Principal":{"Federated":"arn:aws:iam::`+account+`:oidc-provider/issuer.test"},
-		"Condition":{"StringEquals":{"issuer.test:sub":"system:serviceaccount:shop:`+name+`"}}}`))
+		"Condition":{"StringEquals":{"issuer.test:sub":"system:serviceaccount:shop:`+serviceAccount+`"}}}`))
 	if len(rights) > 0 {
 		role.Inline["own"] = parse(policy.Identity, strings.Join(rights, ","))
 	}

@@ -2,8 +2,10 @@ package signer
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
+	"daypass.dev/doctor"
 	"daypass.dev/reason"
 )
 
@@ -24,6 +26,13 @@ func TestEveryRefusalIsTested(t *testing.T) {
 	for _, r := range agentRows() {
 		tested["agent"] = append(tested["agent"], r.slug)
 	}
+	for _, row := range reason.All() {
+		for kind, slugs := range told {
+			if strings.HasPrefix(row.Slug, kind+"-request-") && !slices.Contains(slugs, row.Slug) {
+				t.Errorf("%s: no check refuses with %s", kind, row.Slug)
+			}
+		}
+	}
 	for kind, slugs := range told {
 		if len(slugs) < 5 {
 			t.Errorf("%s: %d slugs", kind, len(slugs))
@@ -31,6 +40,9 @@ func TestEveryRefusalIsTested(t *testing.T) {
 		for _, slug := range slugs {
 			if _, ok := reason.Lookup(slug); !ok {
 				t.Errorf("%s: %s has no row in the catalogue", kind, slug)
+			}
+			if found := doctor.Recognise(explain(slug, "detail")); !slices.Equal(found, []string{slug}) {
+				t.Errorf("%s: doctor reads %v in what is told of %s", kind, found, slug)
 			}
 			if !slices.Contains(tested[kind], slug) {
 				t.Errorf("%s: no row of the tests ends in %s", kind, slug)

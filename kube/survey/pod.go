@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"math/big"
 	"net/url"
@@ -282,8 +283,7 @@ func (p *patient) environment() {
 func (p *patient) logs(ctx context.Context) {
 	const lines, recent = 200, time.Hour
 	n, seconds := int64(lines), int64(recent/time.Second)
-	refused := ""         // whom the sidecar turned away, which is a cause only where somebody lacks credentials
-	var renewed time.Time // when the sidecar last got credentials of AWS
+	var all said
 	for _, c := range slices.Concat(p.pod.Spec.InitContainers, p.pod.Spec.Containers) {
 		in, err := p.core.CoreV1().Pods(p.pod.Namespace).GetLogs(p.pod.Name, &corev1.PodLogOptions{Container: c.Name, TailLines: &n, SinceSeconds: &seconds, Timestamps: true}).Stream(ctx)
 		if err != nil {
@@ -292,32 +292,49 @@ func (p *patient) logs(ctx context.Context) {
 			}
 			continue
 		}
-		last, lastAt := "", time.Time{}
-		for scan := bufio.NewScanner(in); scan.Scan(); {
-			stamp, line, _ := strings.Cut(scan.Text(), " ")
-			at, _ := time.Parse(time.RFC3339Nano, stamp)
-			switch {
-			case strings.Contains(line, "credentials renewed"):
-				renewed, last = at, "" // what was said before is mended
-			case doctor.Recognise(line) == nil:
-			case strings.Contains(line, "refused a caller"):
-				refused = fmt.Sprintf("container %s said: %.500s", c.Name, line)
-			default:
-				last, lastAt = line, at
-			}
-		}
+		last, early := all.read(c.Name, in)
 		_ = in.Close()
 		switch {
 		case last == "" || p.better():
-		case foundNone(last) && renewed.After(lastAt):
-			p.say(doctor.Warn, "", "container %s said, before the pod had credentials: %.500s", c.Name, last)
+		case early:
+			p.say(doctor.Warn, "", "when the pod had no credentials yet, %s", last)
 		default:
-			p.evidence.Answer = &doctor.Answer{Text: fmt.Sprintf("container %s said: %.500s", c.Name, last)}
+			p.evidence.Answer = &doctor.Answer{Text: last}
 		}
 	}
-	if refused != "" && p.evidence.Answer != nil && !p.better() {
-		p.evidence.Answer = &doctor.Answer{Text: refused}
+	if all.refused != "" && p.evidence.Answer != nil && !p.better() {
+		p.evidence.Answer = &doctor.Answer{Text: all.refused}
 	}
+}
+
+// said is what containers said, the sidecar first.
+type said struct {
+	refused string    // whom the sidecar turned away, which is a cause only where somebody lacks credentials
+	renewed time.Time // when the sidecar last got credentials of AWS
+}
+
+// tries is for so long an SDK looks for credentials before it says that there
+// are none.
+const tries = 10 * time.Second
+
+// read returns the last that a container's log, with timestamps, says of
+// trouble, and whether it was said before there were credentials.
+func (s *said) read(container string, log io.Reader) (last string, early bool) {
+	var lastAt time.Time
+	for scan := bufio.NewScanner(log); scan.Scan(); {
+		stamp, line, _ := strings.Cut(scan.Text(), " ")
+		at, _ := time.Parse(time.RFC3339Nano, stamp)
+		switch {
+		case strings.Contains(line, "credentials renewed"):
+			s.renewed, last = at, "" // what was said before is mended
+		case doctor.Recognise(line) == nil:
+		case strings.Contains(line, "refused a caller"):
+			s.refused = fmt.Sprintf("container %s said: %.500s", container, line)
+		default:
+			last, lastAt = fmt.Sprintf("container %s said: %.500s", container, line), at
+		}
+	}
+	return last, foundNone(last) && s.renewed.After(lastAt.Add(-tries))
 }
 
 // better tells that a log has spoken of AWS's own words already.

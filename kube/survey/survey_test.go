@@ -1,6 +1,7 @@
 package survey
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -97,5 +98,30 @@ func TestExpectedToken(t *testing.T) {
 	e.Token = doctor.ExpectedToken("https://oidc.example.com", "system:serviceaccount:other:web", "sts.amazonaws.com", time.Now())
 	if r := doctor.Diagnose(e); r.Healthy || r.Cause.Reason != "policy-condition" {
 		t.Errorf("%+v", r.Cause)
+	}
+}
+
+// What an SDK says that began to look before the sidecar had credentials is no
+// cause; what it says later is.
+func TestWhatContainersSay(t *testing.T) {
+	const renewed = `2026-01-02T10:00:27.103097953Z time=2026-01-02T10:00:27.102Z level=INFO msg="credentials renewed" accessKeyId=ASIAEXAMPLE` + "\n"
+	const none = " Unable to locate credentials. You can configure credentials by running \"aws configure\".\n"
+	for name, row := range map[string]struct {
+		sidecar, app string
+		last, early  bool
+	}{
+		"nothing":                 {renewed, "2026-01-02T10:00:30Z well\n", false, false},
+		"before":                  {renewed, "2026-01-02T10:00:20Z" + none, true, true},
+		"begun before":            {renewed, "2026-01-02T10:00:27.319528502Z" + none, true, true},
+		"later":                   {renewed, "2026-01-02T10:01:27Z" + none, true, false},
+		"without a sidecar":       {"", "2026-01-02T10:00:20Z" + none, true, false},
+		"of AWS, whenever it was": {renewed, "2026-01-02T10:00:20Z An error occurred (AccessDenied) when calling the ListBuckets operation: Access Denied\n", true, false},
+	} {
+		var s said
+		s.read("daypass", strings.NewReader(row.sidecar))
+		last, early := s.read("app", strings.NewReader(row.app))
+		if last != "" != row.last || early != row.early || last != "" && !strings.HasPrefix(last, "container app said: ") {
+			t.Errorf("%s: %q, early %v", name, last, early)
+		}
 	}
 }
