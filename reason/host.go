@@ -104,14 +104,6 @@ func host() []Reason {
 			Slug: "pca-share-template", Code: "AccessDeniedException",
 			Cause: "the Private CA is shared by an account whose share does not take in the certificate's template; key usages choose the template",
 			Mend:  "share the CA with a permission that names the template, or ask for the usages that the share takes in",
-		}, {
-			Slug: "pca-token", Code: "ValidationException",
-			Cause: "the idempotency token of the call to Private CA is longer than 36 characters",
-			Mend:  "use daypass's issuer, or a version of the client with shorter tokens",
-		}, {
-			Slug: "pca-validity", Code: "ValidationException",
-			Cause: "the certificate asked of Private CA would live no time, longer than the CA, or longer than 7 days from a CA of short-lived mode",
-			Mend:  "ask for a life between an hour and what the CA allows",
 		},
 	}
 }

@@ -60,6 +60,9 @@ func privateCACalls() []Reason {
 
 func privateCAIssuance() []Reason {
 	return []Reason{
+		{"pca-token", validation, "1 validation error detected: Value at 'idempotencyToken' failed to satisfy constraint: Member must have length less than or equal to 36",
+			"the idempotency token of the call is longer than 36 characters",
+			"use daypass's issuer, or a version of the client with shorter tokens"},
 		{"pca-signing-algorithm", "InvalidArgsException", "",
 			"the signing algorithm is not of the family of the CA's key",
 			"take SHA256WITHRSA or stronger for an RSA key, SHA256WITHECDSA or stronger for an EC key"},

@@ -72,6 +72,8 @@ func newBearer(t *testing.T) *caller {
 	return &caller{scene: s, admin: quiet(s.box.Config())}
 }
 
+func anywhereRefusals() []refusal { return append(bearerRefusals(), deskRefusals()...) }
+
 // bearerRefusals: CreateSession, as no client of ours sends it.
 func bearerRefusals() []refusal {
 	const ecdsa = "AWS4-X509-ECDSA-SHA256"

@@ -22,7 +22,7 @@ func broken() []string {
 	for _, r := range webRows() {
 		all = append(all, r.slug)
 	}
-	for _, r := range slices.Concat(refusals(), bearerRefusals()) {
+	for _, r := range slices.Concat(refusals(), anywhereRefusals()) {
 		all = append(all, r.slug)
 	}
 	for _, v := range visits() {
@@ -58,7 +58,6 @@ func heldUp() map[string]string {
 // sandbox's record, as doctor's TestEveryReasonIsKnown has it of each.
 func others() map[string]string {
 	const (
-		wants   = "a call that wants what the service does not have or take, as its words say; the service's own tests break each"
 		admin   = "a refusal of who administers, who reads AWS's words at once"
 		request = "daypass check and daypassctl pki say it before there is a workload"
 		agent   = "a token or a pod that the agent takes for another's; an Event on the pod names it where it is the pod's, and kube/agent's attacks break each"
@@ -69,18 +68,16 @@ func others() map[string]string {
 		google  = "Google's refusal of a call that daypass does not make"
 	)
 	return map[string]string{
-		"access-key-partition": "the sandbox has one partition at a time for a workload",
-		"parameter-":           wants, "pca-": wants, "throttled": wants,
-		"anywhere-": admin, "crl-signature": admin, "delete-": admin, "entity-": admin, "input-": admin, "pass-role-": admin, "policy-not-attachable": admin,
-		"policy-of-aws": admin, "quota-": admin, "setup-": admin, "eks-": admin,
-		"request-": request, "live-exchange": "daypass check's word for whatever AWS says",
+		"pca-unreachable": "the Private CA issuer says it in its objects' status",
+		"setup-":          admin,
+		"request-":        request, "live-exchange": "daypass check's word for whatever AWS says",
 		"caller-remote": "needs a kernel with route_localnet", "imds-address": "needs an address of the machine's that others reach", "listen-": "daypass does not start; its own tests break it",
 		"agent-request-": asks, "pod-request-": asks, "pod-certificate-refused": "of a signer that is not ours, which names no reason",
 		"agent-port": program, "agent-address": program, "agent-filter": program, "agent-": agent, "pod-gone": agent, "pod-other-": agent, "credentials-none": agent,
 		"token-issuer-other": agent, "token-unbound": agent,
 		"secrets-": mount, "issuer-": "the Private CA issuer says it in its objects' status", "review-": program,
-		"fault": ours, "internal-failure": ours, "operation-not-built": ours,
-		"google-": google, "provider-": "OAuth tokens, which no workload of ours has, and thumbprints, which AWS no longer asks for",
+		"internal-failure": ours,
+		"google-":          google, "provider-": "OAuth tokens, which no workload of ours has, and thumbprints, which AWS no longer asks for",
 		"empty-credentials": "aws_signing_helper's, which is not here", "image-pull-": "the kubelet's, for a registry that is not here",
 		"method-unknown":  "the API server takes no such association, and the chart no such value",
 		"cluster-unnamed": "chart values without a name or a trust domain: unit tests of kube/identity and kube/inject have it", "windows-unsupported": "there is no node of Windows", "image-unset": "the chart names one always",

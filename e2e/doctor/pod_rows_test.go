@@ -3,6 +3,8 @@ package doctor
 import (
 	"crypto/x509"
 	"errors"
+	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -354,9 +356,61 @@ func (p *patient) bySigner() {
 	p.trust(strings.Replace(p.sound(account), p.anchor, p.signer, 1))
 }
 
+// shows are the lines of a pod that asks the agent with a token of its own
+// choice, from this volume.
+func shows(volume string) (spec, container string) {
+	return "volumes: [{name: mine, " + volume + "}]", "env: [{name: AWS_CONTAINER_CREDENTIALS_FULL_URI, value: 'http://169.254.170.23/v1/credentials'}, " +
+		"{name: AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE, value: /mine/token}]\n    volumeMounts: [{name: mine, mountPath: /mine}]"
+}
+
+// showing are pods that the agent refuses for the token that they show, and
+// serves with the one that injection gives them.
+func showing() map[string]podRow {
+	held := func(token func(p *patient) string) func(*patient) { // in a Secret
+		return func(p *patient) {
+			p.bySigner()
+			p.Kubectl("create", "secret", "generic", p.name, "--from-literal=token="+token(p))
+		}
+	}
+	handmade := func(p *patient) string {
+		return strings.TrimSpace(p.Kubectl("create", "token", p.account, "--audience=pods.eks.amazonaws.com"))
+	}
+	rows := map[string]podRow{
+		"foreign":  {slug: "agent-token-audience", before: (*patient).bySigner},
+		"garbled":  {slug: "agent-token-malformed", before: (*patient).bySigner},
+		"handmade": {slug: "agent-token-unbound", before: held(handmade)},
+		"tampered": {slug: "agent-token-signature", before: held(func(p *patient) string {
+			text := handmade(p)
+			return text[:len(text)-20] + strings.Repeat("A", 20)
+		})},
+		"legacy": {slug: "agent-token-issuer", before: func(p *patient) {
+			p.bySigner()
+			p.Apply("apiVersion: v1\nkind: Secret\ntype: kubernetes.io/service-account-token\nmetadata: {name: " + p.name + ", annotations: {kubernetes.io/service-account.name: " + p.account + "}}\n")
+			p.Eventually(time.Minute, "a token that never ends", func() error {
+				if out, err := p.Try("get", "secret", p.name, "--output=jsonpath={.data.token}"); err != nil || out == "" {
+					return fmt.Errorf("%q, %w", out, err)
+				}
+				return nil
+			})
+		}},
+	}
+	for name, r := range rows {
+		volume := "secret: {secretName: " + name + "}"
+		switch name {
+		case "foreign":
+			volume = "projected: {sources: [{serviceAccountToken: {audience: sts.amazonaws.com, path: token}}]}"
+		case "garbled":
+			volume = "downwardAPI: {items: [{path: token, fieldRef: {fieldPath: metadata.name}}]}"
+		}
+		r.spec, r.container = shows(volume)
+		rows[name] = r
+	}
+	return rows
+}
+
 // served are pods that the agent of their node serves, or refuses.
 func served() map[string]podRow {
-	return map[string]podRow{
+	rows := map[string]podRow{
 		"agent": {often: true, before: func(p *patient) { p.bySigner() }},
 		"eks":   {often: true, before: func(p *patient) { p.eksAssociate(); p.associate("method: eks") }},
 		"demanding": {
@@ -380,4 +434,6 @@ func served() map[string]podRow {
 			},
 		},
 	}
+	maps.Copy(rows, showing())
+	return rows
 }

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -15,8 +16,21 @@ import (
 func (w *ward) driver() {
 	w.t.Helper()
 	kubetest.Addon(w.t, addons.SecretsStore)
-	w.Kubectl("patch", "csidriver", "secrets-store.csi.k8s.io", "--type=merge",
-		`--patch={"spec": {"serviceAccountTokenInSecrets": true, "tokenRequests": [{"audience": "sts.amazonaws.com"}, {"audience": "pods.eks.amazonaws.com"}]}}`)
+	w.tokens(`[{"audience": "sts.amazonaws.com"}, {"audience": "pods.eks.amazonaws.com"}]`)
+}
+
+// tokens are those that the driver sends with a mount.
+func (w *ward) tokens(requests string) {
+	w.t.Helper()
+	w.Kubectl("patch", "csidriver", "secrets-store.csi.k8s.io", "--type=merge", `--patch={"spec": {"serviceAccountTokenInSecrets": true, "tokenRequests": `+requests+`}}`)
+}
+
+// mounter installs what mounts secrets.
+func (w *ward) mounter() {
+	w.t.Helper()
+	w.sign()
+	w.driver()
+	w.chart(strings.Replace(signed, nodes, nodes+", secrets: {enabled: true}", 1))
 }
 
 // mounts are the two lines of a pod's manifest that mount its class.
@@ -101,18 +115,93 @@ func mounted() map[string]podRow {
 			},
 			mend: func(p *patient) { p.class("", "") },
 		},
+		"spelt": {
+			slug: "secrets-parameter", mend: func(p *patient) { p.class("", "") },
+			before: func(p *patient) { p.given(); p.stored("x"); p.class("", "    usePodIdentity: perhaps\n") },
+		},
+		"typeless": {
+			slug: "secrets-object", mend: func(p *patient) { p.class("", "") },
+			before: func(p *patient) { p.given(); p.stored("x"); p.classOf("- {objectName: "+p.called(p.name)+"}", "") },
+		},
+		"upwards": {
+			slug: "secrets-path", mend: func(p *patient) { p.class(", objectAlias: db", "") },
+			before: func(p *patient) {
+				p.given()
+				p.stored("x")
+				p.class(", objectAlias: ../db", "    pathTranslation: \"False\"\n")
+			},
+		},
+		"nowhere-else": {
+			slug: "secrets-region", mend: func(p *patient) { p.class("", "") },
+			before: func(p *patient) {
+				p.given()
+				p.stored("x")
+				p.class(", objectAlias: db, failoverObject: {objectName: other}", "")
+			},
+		},
+		"crooked": {
+			slug: "secrets-jmespath", mend: func(p *patient) { p.class(", jmesPath: [{path: a, objectAlias: b}]", "") },
+			before: func(p *patient) {
+				p.given()
+				p.stored(`{"a":"x"}`)
+				p.class(`, jmesPath: [{path: "a[", objectAlias: b}]`, "")
+			},
+		},
+		"heavy": {
+			slug: "secrets-too-large", mend: func(p *patient) { p.class("", "") },
+			before: func(p *patient) {
+				p.given()
+				p.stored(strings.Repeat("x", 64<<10))
+				var all strings.Builder
+				for i := range 64 {
+					fmt.Fprintf(&all, "- {objectName: %s, objectType: secretsmanager, objectAlias: f%d}\n", p.called(p.name), i)
+				}
+				p.classOf(all.String(), "")
+			},
+		},
+		"onward": {
+			slug: "secrets-assume-role", mend: func(p *patient) { p.class("", "") },
+			before: func(p *patient) {
+				p.given()
+				p.stored("x")
+				p.class("", "    assumeRoleArn: arn:aws:iam::"+elsewhere+":role/no-such-role\n")
+			},
+		},
+		"nobody-there": {
+			slug: "identity-none", mend: (*patient).given,
+			before: func(p *patient) { p.stored("x"); p.class("", "") },
+		},
+		"unset-parameter": {
+			slug: "parameter-not-found", mend: func(p *patient) { p.stored("x"); p.class("", "") },
+			before: func(p *patient) {
+				p.given()
+				p.classOf("- {objectName: /"+p.called(p.name)+", objectType: ssmparameter, objectAlias: db}", "")
+			},
+		},
 		"sworn": {
 			slug:   "secrets-method",
 			before: func(p *patient) { p.bySigner(); p.stored("x"); p.class("", "") },
 			mend:   func(p *patient) { p.class("", "    usePodIdentity: \"true\"\n") },
 		},
 	}
+	return mounting(rows)
+}
+
+// mounting has the pods mount what the class of their name says.
+func mounting(rows map[string]podRow) map[string]podRow {
 	for name, r := range rows {
 		r.spec, r.container = mounts(name)
 		r.mendedSpec, r.mendedContainer = mounts(name)
 		rows[name] = r
 	}
 	return rows
+}
+
+// tokenless: the driver is not told to send tokens, until then.
+func tokenless() map[string]podRow {
+	return mounting(map[string]podRow{
+		"tokenless": {slug: "secrets-no-token", before: func(p *patient) { p.given(); p.stored("x"); p.class("", "") }},
+	})
 }
 
 // may gives the role these rights in place of its own.

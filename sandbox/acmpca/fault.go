@@ -41,7 +41,7 @@ func Rules() []string {
 		"pca-parameter", "pca-arn", "pca-missing", "pca-state", "pca-in-progress",
 		"pca-subject", "pca-key-algorithm", "pca-signing-algorithm",
 		"pca-template", "pca-template-passthrough", "pca-csr", "pca-csr-key", "pca-csr-name",
-		"pca-end", "pca-short-lived", "pca-beyond-ca", "pca-path-length",
+		"pca-token", "pca-end", "pca-short-lived", "pca-beyond-ca", "pca-path-length",
 		"pca-import", "pca-import-mismatch", "pca-certificate-missing",
 		"pca-revoked-already", "pca-revoke-self", "pca-bucket", "pca-report-recent",
 		"pca-policy", "pca-policy-missing", "operation-not-built",

@@ -58,7 +58,7 @@ func issue(q *request) (any, error) {
 		return nil, err
 	}
 	if len(in.IdempotencyToken) > 36 {
-		return nil, faultf("pca-parameter", "IdempotencyToken has %d characters, more than 36", len(in.IdempotencyToken))
+		return nil, faultf("pca-token", "IdempotencyToken has %d characters, more than 36", len(in.IdempotencyToken))
 	}
 	t, err := templateOf(in.TemplateArn)
 	if err != nil {

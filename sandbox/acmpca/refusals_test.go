@@ -67,10 +67,10 @@ func misuses() map[string][]misuse {
 		return *out.Certificate
 	}
 	return map[string][]misuse{
+		"pca-token": {issuing(func(_ *stage, in *pca.IssueCertificateInput) {
+			in.IdempotencyToken = aws.String(strings.Repeat("x", 37))
+		})},
 		"pca-parameter": {
-			issuing(func(_ *stage, in *pca.IssueCertificateInput) {
-				in.IdempotencyToken = aws.String(strings.Repeat("x", 37))
-			}),
 			{"RevokeCertificate", func(s *stage, ca string) error { return revokes(s, ca, "not hexadecimal") }},
 		},
 		"pca-arn": {issuing(func(_ *stage, in *pca.IssueCertificateInput) {
