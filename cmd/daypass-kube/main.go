@@ -88,6 +88,7 @@ func connect(kubeconfig string) (*rest.Config, error) {
 		return nil, cli.Usagef("give --kubeconfig (or DAYPASS_KUBECONFIG) where this does not run in a pod", "reaching the cluster: %w", err)
 	}
 	c.UserAgent = "daypass-kube"
+	c.QPS = -1 // the API server's own fairness is the limit
 	return c, nil
 }
 

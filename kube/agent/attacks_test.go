@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -217,6 +218,34 @@ func TestAuditOfAddresses(t *testing.T) {
 	}
 	if !strings.Contains(s.log.String(), "another pod's token") {
 		t.Error("the log does not tell")
+	}
+}
+
+// A pod that asks before the kubelet has told its address waits for that, and the
+// API server is not asked for it.
+func TestAPodWhoseAddressComes(t *testing.T) {
+	s := newStage(t)
+	bare := s.pod("shop", "web-1", "web", "n1").DeepCopy()
+	bare.Status.PodIPs = nil
+	s.place(bare)
+	token := s.sign(claims("shop", "web-1", "web"))
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			if got, err := get(s.url, token, "127.0.0.1"); err != nil || got.status != 200 {
+				t.Errorf("%+v, %v", got, err)
+			}
+		})
+	}
+	time.Sleep(20 * time.Millisecond) // so that most have asked
+	s.pod("shop", "web-1", "web", "n1")
+	all.Wait()
+	if s.cluster.fresh > 0 {
+		t.Errorf("the API server was asked %d times", s.cluster.fresh)
+	}
+	s.place(bare)
+	if got := s.ask(token, "127.0.0.1"); got.status < 500 {
+		t.Errorf("whose address does not come: %+v", got)
 	}
 }
 

@@ -177,10 +177,14 @@ func (s *stage) pod(namespace, name, account, node string) *corev1.Pod {
 		Spec:       corev1.PodSpec{ServiceAccountName: account, NodeName: node},
 		Status:     corev1.PodStatus{Phase: corev1.PodRunning, PodIPs: []corev1.PodIP{{IP: "127.0.0.1"}}},
 	}
+	s.place(p)
+	return p
+}
+
+func (s *stage) place(p *corev1.Pod) {
 	s.cluster.mu.Lock()
 	defer s.cluster.mu.Unlock()
-	s.cluster.pods[namespace+"/"+name] = p
-	return p
+	s.cluster.pods[p.Namespace+"/"+p.Name] = p
 }
 
 func (s *stage) without(namespace, name string) {
