@@ -4,16 +4,16 @@ package reason
 // plays it.
 func google() []Reason {
 	return []Reason{
-		{"google-metadata-flavor", "PERMISSION_DENIED", "",
+		{"google-metadata-flavor", "PERMISSION_DENIED", "Missing Metadata-Flavor:Google header.",
 			"a request to the metadata server lacked the header Metadata-Flavor: Google, or had come through a proxy",
 			"send the header, and no X-Forwarded-For; take the metadata server out of proxy settings"},
-		{"google-argument", "INVALID_ARGUMENT", "",
+		{"google-argument", "INVALID_ARGUMENT", "non-empty audience parameter required",
 			"a request to Google lacked a field, or had one that cannot be right",
 			"give what the detail names; an audience is never empty"},
 		{"google-account-missing", "NOT_FOUND", "",
 			"the machine or the pod's ServiceAccount has no Google service account, or there is none of that name",
 			"annotate the ServiceAccount with iam.gke.io/gcp-service-account and the e-mail address of an account that exists"},
-		{"google-account-exists", "ALREADY_EXISTS", "",
+		{"google-account-exists", "ALREADY_EXISTS", "Service account %s already exists within project %s.",
 			"the project has a service account of that name",
 			"take the one that is there, or another name"},
 		{"google-not-bound", "PERMISSION_DENIED", "",
@@ -22,7 +22,7 @@ func google() []Reason {
 		{"google-pod-unknown", "UNAVAILABLE", "",
 			"the stand-in for GKE's metadata server found no running pod of that address",
 			"try again; pods on the node's network are not served"},
-		{"google-access-token", "UNAUTHENTICATED", "",
+		{"google-access-token", "UNAUTHENTICATED", "Request had invalid authentication credentials.",
 			"a call of IAM Credentials bore no access token, or one that is unknown or over",
 			"get one from the metadata server first; daypass does so by itself"},
 		{"google-not-token-creator", "PERMISSION_DENIED", "",

@@ -22,7 +22,7 @@ func broken() []string {
 	for _, r := range webRows() {
 		all = append(all, r.slug)
 	}
-	for _, r := range slices.Concat(refusals(), anywhereRefusals()) {
+	for _, r := range slices.Concat(refusals(), anywhereRefusals(), providerRefusals()) {
 		all = append(all, r.slug)
 	}
 	for _, v := range visits() {
@@ -46,7 +46,6 @@ func broken() []string {
 func heldUp() map[string]string {
 	return map[string]string{
 		"iam-propagation":      "the sandbox's IAM knows changes at once",
-		"crl-unreadable":       "the sandbox takes no such list, nor may AWS",
 		"anchor-crl-fetch":     "the sandbox's trust anchors do not have the setting",
 		"anchor-notifications": "TestAHealthyCertificateIsLeftAlone meets it; the sandbox has AWS's own settings alone, which nobody can mend there",
 		"profile-propagation":  "the sandbox has no trusted identity propagation, and no API of AWS's writes it",
@@ -64,8 +63,6 @@ func others() map[string]string {
 		asks    = "a request to the signer that no kubelet and no agent of ours makes"
 		mount   = "the mount's Event names it as it names those that are broken here; kube/secrets' tests break each"
 		program = "a program of the cluster says it of itself, in its readiness or its object's status"
-		ours    = "of the sandbox, not of AWS"
-		google  = "Google's refusal of a call that daypass does not make"
 	)
 	return map[string]string{
 		"pca-unreachable": "the Private CA issuer says it in its objects' status",
@@ -76,8 +73,6 @@ func others() map[string]string {
 		"agent-port": program, "agent-address": program, "agent-filter": program, "agent-": agent, "pod-gone": agent, "pod-other-": agent, "credentials-none": agent,
 		"token-issuer-other": agent, "token-unbound": agent,
 		"secrets-": mount, "issuer-": "the Private CA issuer says it in its objects' status", "review-": program,
-		"internal-failure": ours,
-		"google-":          google, "provider-": "OAuth tokens, which no workload of ours has, and thumbprints, which AWS no longer asks for",
 		"empty-credentials": "aws_signing_helper's, which is not here", "image-pull-": "the kubelet's, for a registry that is not here",
 		"method-unknown":  "the API server takes no such association, and the chart no such value",
 		"cluster-unnamed": "chart values without a name or a trust domain: unit tests of kube/identity and kube/inject have it", "windows-unsupported": "there is no node of Windows", "image-unset": "the chart names one always",

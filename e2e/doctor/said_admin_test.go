@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -34,6 +35,14 @@ func anyRefusals() []refusal {
 		{slug: "throttled", call: whoami, spoil: faulty(world.Fault{Throttle: true, RetryAfter: 2 * time.Second, For: 2 * time.Second}),
 			mend: func(c *caller) { c.box.World.Advance(2 * time.Second) }},
 		{slug: "fault", silent: true, call: whoami, spoil: faulty(world.Fault{Code: "ServiceUnavailable"}), mend: func(c *caller) { c.box.World.SetFaults() }},
+		{slug: "internal-failure", // its detail says where, and a full disk is not the sandbox's to mend
+			spoil: func(c *caller) {
+				c.box.World.SetKeeper(func([]world.Thing) error { return errors.New("no space left on device") })
+			},
+			call: func(c *caller) error {
+				return only(iam.NewFromConfig(c.admin).CreateUser(c.Context(), &iam.CreateUserInput{UserName: aws.String("ann")}))
+			},
+			final: "the mend is to report it"},
 		{slug: "operation-not-built", silent: true, call: describe, final: "the mend is AWS itself, or more of the sandbox"},
 	}
 }

@@ -33,15 +33,17 @@ func deskRefusals() []refusal {
 			return only(by(c).TagResource(c.Context(), in))
 		}
 	}
-	list := func(c *caller, ca forger) error {
-		text, err := x509.CreateRevocationList(rand.Reader, &x509.RevocationList{Number: serial(), ThisUpdate: time.Now(), NextUpdate: time.Now().Add(time.Hour)}, ca.cert, ca.key)
-		c.must(nil, err)
-		made, err := by(c).ImportCrl(c.Context(), &rolesanywhere.ImportCrlInput{
-			Name: aws.String("list"), TrustAnchorArn: aws.String(anchorARN), CrlData: pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: text})})
+	imported := func(c *caller, text []byte) error {
+		made, err := by(c).ImportCrl(c.Context(), &rolesanywhere.ImportCrlInput{Name: aws.String("list"), TrustAnchorArn: aws.String(anchorARN), CrlData: text})
 		if err == nil {
 			c.made = *made.Crl.CrlId
 		}
 		return err
+	}
+	list := func(c *caller, ca forger) error {
+		text, err := x509.CreateRevocationList(rand.Reader, &x509.RevocationList{Number: serial(), ThisUpdate: time.Now(), NextUpdate: time.Now().Add(time.Hour)}, ca.cert, ca.key)
+		c.must(nil, err)
+		return imported(c, pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: text}))
 	}
 	own := func(c *caller) error { return list(c, c.ca) }
 	body := wire{method: "POST", target: "/profiles", service: "rolesanywhere", body: "[]", header: map[string]string{"Content-Type": "application/json"}}
@@ -55,6 +57,7 @@ func deskRefusals() []refusal {
 			}},
 		{slug: "anywhere-limit", spoil: func(c *caller) { c.must(nil, own(c)); c.must(nil, own(c)) }, call: own,
 			mend: func(c *caller) { c.must(by(c).DeleteCrl(c.Context(), &rolesanywhere.DeleteCrlInput{CrlId: &c.made})) }},
+		{slug: "crl-unreadable", call: func(c *caller) error { return imported(c, []byte("revoked")) }, instead: own},
 		{slug: "crl-signature", call: func(c *caller) error {
 			return list(c, forger{}.issue(c, caTemplate(c.ca.cert.Subject.CommonName), newKey(c)))
 		}, instead: own},

@@ -23,7 +23,7 @@ import (
 
 func refusals() []refusal {
 	return slices.Concat(keyRefusals(), sessionRefusals(), rightRefusals(), objectRefusals(), secretRefusals(), parameterRefusals(), keyServiceRefusals(),
-		wireRefusals(), cryptographicRefusals(), storageRefusals(), storeRefusals(), putRefusals(), topicRefusals(), anyRefusals(), entityRefusals(), clusterRefusals(), authorityRefusals())
+		wireRefusals(), cryptographicRefusals(), storageRefusals(), storeRefusals(), putRefusals(), topicRefusals(), anyRefusals(), entityRefusals(), clusterRefusals(), authorityRefusals(), googleRefusals())
 }
 
 // whoami is a call that every session may make, with whatever c.reader is.

@@ -46,9 +46,8 @@ func storageRefusals() []refusal {
 		there.Region = "eu-west-1"
 		return s3.NewFromConfig(there, func(o *s3.Options) { o.UsePathStyle = true })
 	}
-	send := func(w wire) func(*caller) error { return func(c *caller) error { return c.send(w, nil) } }
 	mended := func(slug string, w, mend wire) refusal {
-		return refusal{slug: slug, call: send(w), mend: func(c *caller) { c.must(nil, c.send(mend, nil)) }}
+		return refusal{slug: slug, call: sends(w), mend: func(c *caller) { c.must(nil, c.send(mend, nil)) }}
 	}
 	return after(func(c *caller) {
 		c.must(nil, c.send(at("PUT", "/reports", ""), nil))
@@ -70,13 +69,13 @@ func storageRefusals() []refusal {
 		written("s3-other-owner", with(get, "X-Amz-Expected-Bucket-Owner", elsewhere), with(get, "X-Amz-Expected-Bucket-Owner", account)),
 		mended("s3-no-bucket-policy", at("GET", "/reports?policy", ""), at("PUT", "/reports?policy", ours)),
 		written("s3-policy-malformed", at("PUT", "/reports?policy", strings.Replace(ours, ":::reports", ":::other", 1)), at("PUT", "/reports?policy", ours)),
-		{slug: "s3-policy-other-account", call: send(at("GET", "/foreign?policy", "")),
+		{slug: "s3-policy-other-account", call: sends(at("GET", "/foreign?policy", "")),
 			instead: func(c *caller) error { return c.as(c.away).send(at("GET", "/foreign?policy", ""), nil) }},
 		written("s3-xml-malformed", at("PUT", "/archive", "<CreateBucketConfiguration>"), at("PUT", "/archive", "<CreateBucketConfiguration/>")),
 		written("s3-key-name", at("GET", "/reports/"+strings.Repeat("k", 1025), ""), get),
 		written("s3-argument", at("GET", "/reports?list-type=2&max-keys=many", ""), at("GET", "/reports?list-type=2&max-keys=10", "")),
 		written("s3-header-not-built", with(put, "X-Amz-Storage-Class", "GLACIER"), put),
-		{slug: "s3-acl", call: send(with(put, "X-Amz-Acl", "public-read")), instead: send(put),
+		{slug: "s3-acl", call: sends(with(put, "X-Amz-Acl", "public-read")), instead: sends(put),
 			mend: func(c *caller) {
 				c.must(nil, c.send(at("PUT", "/reports?policy", bucketPolicy("reports", `"*"`)), nil))
 			}},
@@ -90,6 +89,6 @@ func storageRefusals() []refusal {
 			w := linked
 			w.link = false
 			return c.send(w, func(r *http.Request) { r.Header = http.Header{} })
-		}, instead: send(linked)},
+		}, instead: sends(linked)},
 	})
 }

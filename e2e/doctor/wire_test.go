@@ -22,6 +22,7 @@ type wire struct {
 	region                        string            // empty: us-east-1
 	header                        map[string]string // that is signed
 	hash                          string            // X-Amz-Content-Sha256; empty: the body's
+	unsigned                      bool              // for Google
 	link                          bool              // signed in its query, for a minute
 	chunks                        []string          // a body in signed chunks, in place of body
 	trailer                       string            // behind them, and signed
@@ -53,13 +54,15 @@ func (c *caller) send(w wire, change func(*http.Request)) error {
 	keys, err := c.admin.Credentials.Retrieve(c.Context())
 	c.must(nil, err)
 	sign, now := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = w.service == "s3" }), c.box.World.Now()
-	if w.link {
+	switch {
+	case w.unsigned:
+	case w.link:
 		r.URL.RawQuery = strings.TrimPrefix(r.URL.RawQuery+"&X-Amz-Expires=60", "&")
 		target, _, err := sign.PresignHTTP(c.Context(), keys, r, "UNSIGNED-PAYLOAD", w.service, w.region, now)
 		c.must(nil, err)
 		r.URL, err = r.URL.Parse(target)
 		c.must(nil, err)
-	} else {
+	default:
 		c.must(nil, sign.SignHTTP(c.Context(), keys, r, w.hash, w.service, w.region, now))
 	}
 	if w.chunks != nil {
@@ -142,12 +145,11 @@ func query(from, to string) func(*http.Request) {
 func altered(slug string, w wire, change func(*http.Request)) refusal {
 	return refusal{slug: slug,
 		call:    func(c *caller) error { return c.send(w, change) },
-		instead: func(c *caller) error { return c.send(w, nil) }}
+		instead: sends(w)}
 }
 
 // written is refused for how it is written, and right is what the mend has it be.
 func written(slug string, wrong, right wire) refusal {
 	return refusal{slug: slug,
-		call:    func(c *caller) error { return c.send(wrong, nil) },
-		instead: func(c *caller) error { return c.send(right, nil) }}
+		call: sends(wrong), instead: sends(right)}
 }
