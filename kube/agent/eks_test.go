@@ -7,8 +7,10 @@ import (
 	"time"
 
 	"daypass.dev"
+	"daypass.dev/exchange"
 	"daypass.dev/kube/api/v1alpha1"
 	"daypass.dev/policy"
+	"daypass.dev/proof"
 	"daypass.dev/sandbox/world"
 	"daypass.dev/setup"
 )
@@ -106,7 +108,7 @@ func TestEKSRefusals(t *testing.T) {
 		"token-issuer-other": {func(s *stage, _ *world.PodAssociation) {
 			s.sandbox.World.Accounts[account].Clusters["prod"].Issuer = "https://other.test"
 		}, "InvalidTokenException"},
-		"policy-implicit-deny": {func(s *stage, _ *world.PodAssociation) {
+		"policy-no-allow": {func(s *stage, _ *world.PodAssociation) {
 			delete(s.sandbox.World.Accounts[account].Roles["node"].Inline, "allow")
 		}, "AccessDeniedException"},
 	} {
@@ -115,12 +117,36 @@ func TestEKSRefusals(t *testing.T) {
 			row.change(s, a)
 			got := s.ask(s.sign(claims("shop", "web-1", "web")), "127.0.0.1")
 			d := s.sandbox.Last(t, "AssumeRoleForPodIdentity")
-			if got.Code != row.code || got.status < 400 || d.Reason != slug && slug != "policy-implicit-deny" || d.Status == 403 {
+			if got.Code != row.code || got.status < 400 || d.Reason != slug {
 				t.Errorf("%+v; %s %d %s", got, d.Reason, d.Status, d.Detail)
 			}
 		})
 	}
 }
+
+// A token that no kubelet made does not come so far; without an agent, EKS Auth
+// refuses it.
+func TestEKSOfAnUnboundToken(t *testing.T) {
+	s, _ := eksStage(t)
+	text := s.sign(claims("shop", "web-1", "web").bound("pod", nil))
+	token, err := proof.ParseToken(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	call := &exchange.PodIdentity{
+		Cluster: "prod", Token: shown{token}, Node: nodeCredentials{s, account}, Region: "us-east-1", Endpoint: s.sandbox.URL, Client: s.sandbox.Client(),
+	}
+	if _, err := call.Credentials(t.Context()); err == nil || strings.Contains(err.Error(), text) {
+		t.Errorf("%v", err)
+	}
+	if d := s.sandbox.Last(t, "AssumeRoleForPodIdentity"); d.Reason != "token-unbound" {
+		t.Errorf("%+v", d)
+	}
+}
+
+type shown struct{ token *proof.Token }
+
+func (s shown) Token(context.Context) (*proof.Token, error) { return s.token, nil }
 
 // EKS and this cluster must mean the same role.
 func TestEKSGivesAnotherRole(t *testing.T) {
