@@ -143,6 +143,7 @@ func Recognise(text string) []string {
 			said = r.Cause // as the sandbox says it, where AWS's words are not known
 		}
 		consider(strings.ReplaceAll(said, "%s", "*"), r.Slug)
+		consider("hint: "+r.Mend, r.Slug) // as our own programs end
 	}
 	if best != nil {
 		return best

@@ -1,6 +1,9 @@
 package doctor
 
 import (
+	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -22,7 +25,7 @@ func broken() []string {
 	for _, r := range webRows() {
 		all = append(all, r.slug)
 	}
-	for _, r := range slices.Concat(refusals(), anywhereRefusals(), providerRefusals()) {
+	for _, r := range slices.Concat(refusals(), anywhereRefusals(), providerRefusals(), programRefusals()) {
 		all = append(all, r.slug)
 	}
 	for _, v := range visits() {
@@ -52,30 +55,50 @@ func heldUp() map[string]string {
 	}
 }
 
+// walked are reasons of programs in the cluster that are broken where they are
+// told, by the beginning of their slugs: a test there walks them all, against the
+// real program and the sandbox, and has doctor read what is told.
+func walked() map[string]string {
+	return map[string]string{
+		"agent-": "kube/agent TestAttacks", "agent-port": "kube/agent TestTroubleIsNamed", "agent-filter": "kube/agent TestTroubleIsNamed", "agent-address": "kube/agent TestTroubleIsNamed",
+		"pod-gone": "kube/agent TestAttacks", "pod-other-": "kube/agent TestAttacks", "token-issuer-other": "kube/agent TestEKSRefusals", "token-unbound": "kube/agent TestEKSOfAnUnboundToken",
+		"agent-request-": "kube/signer TestEveryRefusalIsTested", "pod-request-": "kube/signer TestEveryRefusalIsTested",
+		"secrets-": "kube/secrets TestRefusals", "issuer-": "kube/privateca TestEveryRefusalIsTold", "pca-unreachable": "kube/privateca TestEveryRefusalIsTold",
+		"review-": "kube/inject TestPodsThatAreRefused", "windows-unsupported": "kube/inject TestEveryRefusalHasARowAndACase", "image-unset": "kube/inject TestEveryRefusalHasARowAndACase",
+		"cluster-unnamed": "kube/identity TestCertificateNames", "credentials-none": "kube/survey TestRows", "pod-certificate-refused": "kube/survey TestRequestsForCertificates",
+	}
+}
+
 // others are reasons that are not broken here, by the beginning of their slugs.
 // What doctor knows of them, it knows by the words of whoever refuses, or by the
 // sandbox's record, as doctor's TestEveryReasonIsKnown has it of each.
 func others() map[string]string {
-	const (
-		admin   = "a refusal of who administers, who reads AWS's words at once"
-		request = "daypass check and daypassctl pki say it before there is a workload"
-		agent   = "a token or a pod that the agent takes for another's; an Event on the pod names it where it is the pod's, and kube/agent's attacks break each"
-		asks    = "a request to the signer that no kubelet and no agent of ours makes"
-		mount   = "the mount's Event names it as it names those that are broken here; kube/secrets' tests break each"
-		program = "a program of the cluster says it of itself, in its readiness or its object's status"
-	)
-	return map[string]string{
-		"pca-unreachable": "the Private CA issuer says it in its objects' status",
-		"setup-":          admin,
-		"request-":        request, "live-exchange": "daypass check's word for whatever AWS says",
-		"caller-remote": "needs a kernel with route_localnet", "imds-address": "needs an address of the machine's that others reach", "listen-": "daypass does not start; its own tests break it",
-		"agent-request-": asks, "pod-request-": asks, "pod-certificate-refused": "of a signer that is not ours, which names no reason",
-		"agent-port": program, "agent-address": program, "agent-filter": program, "agent-": agent, "pod-gone": agent, "pod-other-": agent, "credentials-none": agent,
-		"token-issuer-other": agent, "token-unbound": agent,
-		"secrets-": mount, "issuer-": "the Private CA issuer says it in its objects' status", "review-": program,
-		"empty-credentials": "aws_signing_helper's, which is not here", "image-pull-": "the kubelet's, for a registry that is not here",
-		"method-unknown":  "the API server takes no such association, and the chart no such value",
-		"cluster-unnamed": "chart values without a name or a trust domain: unit tests of kube/identity and kube/inject have it", "windows-unsupported": "there is no node of Windows", "image-unset": "the chart names one always",
+	all := map[string]string{
+		"live-exchange":     "daypass check's word for whatever AWS says",
+		"caller-remote":     "needs a kernel with route_localnet",
+		"imds-address":      "needs an address of the machine's that others reach",
+		"empty-credentials": "aws_signing_helper's, which is not here",
+		"image-pull-":       "the kubelet's, for a registry that is not here",
+		"method-unknown":    "the API server takes no such association, and the chart no such value",
+	}
+	maps.Copy(all, walked())
+	return all
+}
+
+// Where a test is said to walk reasons, there is one.
+func TestTheWalksAreThere(t *testing.T) {
+	for begin, where := range walked() {
+		room, name, _ := strings.Cut(where, " ")
+		files, err := filepath.Glob(filepath.Join("..", "..", room, "*_test.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.ContainsFunc(files, func(file string) bool {
+			text, err := os.ReadFile(file)
+			return err == nil && strings.Contains(string(text), "\nfunc "+name+"(t *testing.T) {")
+		}) {
+			t.Errorf("%s: %s has no %s", begin, room, name)
+		}
 	}
 }
 

@@ -95,6 +95,8 @@ type refusal struct {
 	// record is the sandbox's own word where it is another than ours, which then
 	// comes of AWS's words alone.
 	record string
+	// alone: a program of ours says it, of which there is no record.
+	alone bool
 	// final is why the mend cannot be tried here; empty: it is tried.
 	final string
 	// spoil comes before the call.
@@ -109,6 +111,8 @@ type refusal struct {
 func TestWhatAWSSays(t *testing.T) { said(t, refusals(), newCaller) }
 
 func TestWhatAWSSaysOfSessions(t *testing.T) { said(t, anywhereRefusals(), newBearer) }
+
+func TestWhatAWSSaysOfTokens(t *testing.T) { said(t, providerRefusals(), newToken) }
 
 func said(t *testing.T, rows []refusal, by func(*testing.T) *caller) {
 	if len(rows) == 0 {
@@ -134,7 +138,10 @@ func (r refusal) run(c *caller) {
 	if recorded == "" {
 		recorded = r.slug
 	}
-	kase := &gather.Case{Said: err.Error(), Decisions: c.decisions()}
+	kase := &gather.Case{Said: err.Error()}
+	if !r.alone {
+		kase.Decisions = c.decisions()
+	}
 	got := doctor.Diagnose(kase.Collect(c.Context()))
 	if got.Healthy || got.Cause.Reason != recorded || got.Cause.Mend == "" || got.Cause.Detail == "" {
 		c.Errorf("doctor names %s\n%s", cause(got), pretty(got))
