@@ -75,8 +75,6 @@ func walked() map[string]string {
 func others() map[string]string {
 	all := map[string]string{
 		"live-exchange":     "daypass check's word for whatever AWS says",
-		"caller-remote":     "needs a kernel with route_localnet",
-		"imds-address":      "needs an address of the machine's that others reach",
 		"empty-credentials": "aws_signing_helper's, which is not here",
 		"image-pull-":       "the kubelet's, for a registry that is not here",
 		"method-unknown":    "the API server takes no such association, and the chart no such value",

@@ -3,6 +3,7 @@ package doctor
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -10,10 +11,14 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/vishvananda/netlink"
 
 	"daypass.dev"
 	"daypass.dev/deliver"
@@ -27,6 +32,7 @@ type visit struct {
 	slug           string
 	request, other string // as they stand on the wire, with HOST for the address called
 	spoil, mend    func(*endpoints)
+	at, from       string // addresses of the endpoint and of the caller, until the mend; empty: loopback
 }
 
 // endpoints are those of daypass serve.
@@ -70,6 +76,8 @@ func visits() []visit {
 		}},
 		instead("role-not-named", "/v1", "/role/other/v1"),
 		{slug: "imds-ttl", request: strings.Replace(session, ": 60", ": 0", 1), other: session},
+		{slug: "imds-address", request: session, other: session, at: foreign, from: foreign},
+		{slug: "caller-remote", request: creds, other: creds, from: foreign},
 		{slug: "imds-token", request: "GET /latest/meta-data/ HTTP/1.1\nHost: HOST\n\n", other: session},
 	}
 }
@@ -78,6 +86,9 @@ func visits() []visit {
 // endpoint logs names the reason.
 func TestWhatEndpointsSay(t *testing.T) {
 	for _, v := range visits() {
+		if (v.from != "") != (os.Getenv(alone) != "") {
+			continue // for the other of the two
+		}
 		t.Run(v.slug, func(t *testing.T) {
 			var log bytes.Buffer
 			to := slog.New(slog.NewTextHandler(&log, nil))
@@ -88,12 +99,11 @@ func TestWhatEndpointsSay(t *testing.T) {
 			mux.Handle("/latest/", imds)
 			mux.Handle("/role/", &deliver.Roles{Log: to})
 			mux.Handle("/", e.container)
-			server := httptest.NewServer(deliver.Guard(mux, to))
-			defer server.Close()
+			guarded := deliver.Guard(mux, to)
 			if v.spoil != nil {
 				v.spoil(e)
 			}
-			status, body := send(t, server, v.request)
+			status, body := send(t, guarded, v.at, v.from, v.request)
 			if status < 400 {
 				t.Fatalf("it is answered %d %s", status, body)
 			}
@@ -110,18 +120,60 @@ func TestWhatEndpointsSay(t *testing.T) {
 			if v.mend != nil {
 				v.mend(e)
 			}
-			if status, body := send(t, server, v.other); status != http.StatusOK {
+			if status, body := send(t, guarded, "", "", v.other); status != http.StatusOK {
 				t.Errorf("after the mend it is answered %d %s", status, body)
 			}
 		})
 	}
 }
 
-// send sends a request as it stands.
-func send(t *testing.T, to *httptest.Server, request string) (status int, body string) {
+// foreign is an address of documentation, RFC 5737.
+const foreign = "192.0.2.7"
+
+// A caller from elsewhere, and an endpoint where others reach it, stand in a
+// network of their own, so that nobody does.
+func TestWhatStrangersAreTold(t *testing.T) {
+	if os.Getenv(alone) == "" {
+		if runtime.GOOS != "linux" || os.Getuid() != 0 {
+			t.Skip("skipped: a network namespace needs root on Linux")
+		}
+		cmd := exec.CommandContext(t.Context(), "unshare", "--net", os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
+		cmd.Env = append(os.Environ(), alone+"=1")
+		out, err := cmd.CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "--- PASS: TestWhatStrangersAreTold/caller-remote") {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return
+	}
+	lo, err := netlink.LinkByName("lo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(netlink.LinkSetUp(lo), netlink.AddrAdd(lo, &netlink.Addr{IPNet: &net.IPNet{IP: net.ParseIP(foreign), Mask: net.CIDRMask(32, 32)}})); err != nil {
+		t.Fatal(err)
+	}
+	TestWhatEndpointsSay(t)
+}
+
+// send sends a request as it stands, to a handler at one address from another.
+func send(t *testing.T, handler http.Handler, listen, from, request string) (status int, body string) {
 	t.Helper()
-	at := to.Listener.Addr().String()
-	conn, err := net.Dial("tcp", at)
+	if listen == "" {
+		listen = "127.0.0.1"
+	}
+	open, err := net.Listen("tcp", listen+":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &httptest.Server{Listener: open, Config: &http.Server{Handler: handler}}
+	server.Start()
+	defer server.Close()
+	at := open.Addr().String()
+	dialer := net.Dialer{}
+	if from != "" {
+		dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(from)}
+	}
+	conn, err := dialer.DialContext(t.Context(), "tcp", at)
 	if err != nil {
 		t.Fatal(err)
 	}
