@@ -86,8 +86,11 @@ func (p *patient) shown(certs []*x509.Certificate) {
 func (p *patient) secret(ctx context.Context) {
 	name := ""
 	for _, v := range p.pod.Spec.Volumes {
-		if v.Name == inject.CertificateVolume && v.Secret != nil {
+		switch {
+		case v.Name == inject.CertificateVolume && v.Secret != nil:
 			name = v.Secret.SecretName
+		case v.CSI != nil && v.CSI.Driver == "csi.cert-manager.io":
+			p.wanting(ctx, "")
 		}
 	}
 	if name == "" {
@@ -96,6 +99,8 @@ func (p *patient) secret(ctx context.Context) {
 	var s corev1.Secret
 	err := p.objects.Get(ctx, client.ObjectKey{Namespace: p.pod.Namespace, Name: name}, &s)
 	switch {
+	case apierrors.IsNotFound(err) && p.wanting(ctx, name):
+		return
 	case apierrors.IsNotFound(err):
 		p.say(doctor.Fail, "proof-missing", "there is no Secret %s, which is to hold its certificate", name)
 		return

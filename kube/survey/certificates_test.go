@@ -6,10 +6,12 @@ import (
 	certificatesv1beta1 "k8s.io/api/certificates/v1beta1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/yaml"
 
 	"daypass.dev/doctor"
 	"daypass.dev/kube/inject"
@@ -71,5 +73,50 @@ func TestCertificatesInSecrets(t *testing.T) {
 	}
 	if got := checksOf(t, pod(nil), look, secret); len(got) != 0 {
 		t.Errorf("a pod without the volume: %+v", got)
+	}
+}
+
+// Where cert-manager is to make the certificate, what its issuer says of the
+// latest request is the cause.
+func TestCertificatesOfCertManager(t *testing.T) {
+	object := func(text string) client.Object {
+		o := &unstructured.Unstructured{}
+		if err := yaml.Unmarshal([]byte(text), &o.Object); err != nil {
+			t.Fatal(err)
+		}
+		o.SetAPIVersion("cert-manager.io/v1")
+		o.SetNamespace("shop")
+		return o
+	}
+	request := func(name, made, status, message, of string) client.Object {
+		return object("{kind: CertificateRequest, metadata: {name: " + name + ", creationTimestamp: '2026-01-02T" + made + "Z', " + of + "}, " +
+			"status: {conditions: [{type: Approved, status: 'True'}, {type: Ready, status: '" + status + "', message: '" + message + "'}]}}")
+	}
+	certificate := object("{kind: Certificate, metadata: {name: web}, spec: {secretName: web-certificate}}")
+	const ofWeb, ofOther = "annotations: {cert-manager.io/certificate-name: web}", "annotations: {cert-manager.io/certificate-name: other}"
+	const ofPod = "ownerReferences: [{apiVersion: v1, kind: Pod, name: web, uid: uid}]"
+	const refused = "AccessDeniedException: no (issuer-access): allow it"
+	bySecret, byDriver := pod(nil), pod(nil)
+	bySecret.Spec.Volumes = []corev1.Volume{{Name: inject.CertificateVolume, VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "web-certificate"}}}}
+	byDriver.UID = "uid"
+	byDriver.Spec.Volumes = []corev1.Volume{{Name: "certificate", VolumeSource: corev1.VolumeSource{CSI: &corev1.CSIVolumeSource{Driver: "csi.cert-manager.io"}}}}
+	for name, row := range map[string]struct {
+		pod     *corev1.Pod
+		objects []client.Object
+		want    string // empty: nothing is said
+	}{
+		"refused":                  {bySecret, []client.Object{certificate, request("a", "10:00:00", "False", refused, ofWeb)}, "issuer-access"},
+		"refused after an answer":  {bySecret, []client.Object{certificate, request("a", "10:00:00", "True", "issued", ofWeb), request("b", "11:00:00", "False", refused, ofWeb)}, "issuer-access"},
+		"answered a moment ago":    {bySecret, []client.Object{certificate, request("a", "10:00:00", "False", refused, ofWeb), request("b", "11:00:00", "True", "issued", ofWeb)}, "proof-missing"},
+		"another issuer's words":   {bySecret, []client.Object{certificate, request("a", "10:00:00", "False", "not today", ofWeb)}, "proof-missing"},
+		"another Certificate's":    {bySecret, []client.Object{certificate, request("a", "10:00:00", "False", refused, ofOther)}, "proof-missing"},
+		"the driver's":             {byDriver, []client.Object{request("a", "10:00:00", "False", refused, ofPod)}, "issuer-access"},
+		"the driver's, answered":   {byDriver, []client.Object{request("a", "10:00:00", "True", "issued", ofPod)}, ""},
+		"the driver's, of another": {byDriver, []client.Object{certificate, request("a", "10:00:00", "False", refused, ofWeb)}, ""},
+	} {
+		got := checksOf(t, row.pod, func(p *patient) { p.secret(t.Context()) }, row.objects...)
+		if row.want == "" && len(got) > 0 || row.want != "" && (len(got) != 1 || got[0].Verdict != doctor.Fail || got[0].Reason != row.want || got[0].Mend == "") {
+			t.Errorf("%s: %+v", name, got)
+		}
 	}
 }
