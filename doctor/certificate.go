@@ -111,9 +111,16 @@ func (d *diagnosis) anchor() {
 			d.warn("anchor-notifications", fmt.Sprintf("leaves live %s, and the trust anchor notifies %d days before their end", span(life), n.Threshold))
 		}
 	}
-	if len(leaf.CRLDistributionPoints) > 0 && a.FetchesCRLs != nil && !*a.FetchesCRLs {
+	if len(leaf.CRLDistributionPoints) > 0 && a.FetchesCRLs != nil && !*a.FetchesCRLs && !d.listed(leaf) {
 		d.warn("anchor-crl-fetch", "the leaf names the revocation list "+pki.Printable(leaf.CRLDistributionPoints[0])+", and the trust anchor fetches none")
 	}
+}
+
+// listed tells whether the trust anchor has a list of the leaf's CA already.
+func (d *diagnosis) listed(leaf *x509.Certificate) bool {
+	return d.CRLs != nil && slices.ContainsFunc(d.CRLs.Lists, func(c CRL) bool {
+		return c.Enabled && c.List != nil && string(c.List.RawIssuer) == string(leaf.RawIssuer)
+	})
 }
 
 // span writes a life in days or in hours.

@@ -36,8 +36,7 @@ func TestRolesAnywhere(t *testing.T) {
 func TestAHealthyCertificateIsLeftAlone(t *testing.T) {
 	s := newScene(t)
 	s.kase.Request = &doctor.Request{Action: "s3:GetObject", Resource: "arn:aws:s3:::reports/q3"}
-	// AWS's own setting of notifications is noise for leaves of hours.
-	healthy(t, s.diagnose(), "anchor-notifications")
+	healthy(t, s.diagnose(), noisy)
 	s.kase.Operator, s.kase.Unseen = nil, "nobody looks"
 	healthy(t, s.diagnose())
 	s.kase.Operator, s.kase.Ask = nil, false

@@ -83,5 +83,5 @@ func TestFurtherRole(t *testing.T) {
 	s := newScene(t)
 	s.goOn()
 	s.kase.Request = &doctor.Request{Action: "s3:GetObject", Resource: "arn:aws:s3:::reports/q3"}
-	healthy(t, s.diagnose(), "anchor-notifications")
+	healthy(t, s.diagnose(), noisy)
 }

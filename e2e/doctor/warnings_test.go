@@ -8,6 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/rolesanywhere"
+	"github.com/aws/aws-sdk-go-v2/service/rolesanywhere/types"
+
 	"daypass.dev/doctor"
 	"daypass.dev/pki"
 	"daypass.dev/sandbox/world"
@@ -51,6 +55,11 @@ func warnings() []warning {
 				s.imports(s.crl(now.Add(-2*time.Hour), now.Add(-time.Hour)))
 			},
 			mend: func(s *scene) { s.imports(s.crl(time.Now(), time.Now().AddDate(0, 0, 7))) },
+		},
+		{
+			slug:  "anchor-crl-fetch",
+			spoil: leaf(func(c *x509.Certificate) { c.CRLDistributionPoints = []string{"http://crl.example.com/ca.crl"} }),
+			mend:  func(s *scene) { s.imports(s.crl(time.Now(), time.Now().AddDate(0, 0, 7))) },
 		},
 		{slug: "trust-any-anchor", spoil: trust(`"StringEquals":{"aws:PrincipalTag/x509SAN/URI":"` + spiffe + `"}`)},
 		{slug: "trust-not-equals", spoil: trust(bound + `,"StringNotEquals":{"aws:PrincipalTag/x509Subject/OU":"guests"}`)},
@@ -114,3 +123,20 @@ func TestWarnings(t *testing.T) {
 		})
 	}
 }
+
+// AWS's own setting of notifications is noise for leaves of hours, until it is
+// switched off.
+func TestNotifications(t *testing.T) {
+	s := newScene(t)
+	healthy(t, s.diagnose(), noisy)
+	_, err := rolesanywhere.NewFromConfig(s.box.Config()).PutNotificationSettings(t.Context(), &rolesanywhere.PutNotificationSettingsInput{
+		TrustAnchorId:        aws.String(anchorID),
+		NotificationSettings: []types.NotificationSetting{{Event: types.NotificationEventEndEntityCertificateExpiry, Enabled: aws.Bool(false)}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	healthy(t, s.diagnose())
+}
+
+const noisy = "anchor-notifications"

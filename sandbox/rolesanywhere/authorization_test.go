@@ -56,6 +56,8 @@ func operations(d *desk) []operation {
 		op("DisableCrl", list.ARN, (*rolesanywhere.Client).DisableCrl, &rolesanywhere.DisableCrlInput{CrlId: crlID}),
 		op("ListSubjects", arn("subject", "*"), (*rolesanywhere.Client).ListSubjects, &rolesanywhere.ListSubjectsInput{}),
 		op("GetSubject", arn("subject", subject), (*rolesanywhere.Client).GetSubject, &rolesanywhere.GetSubjectInput{SubjectId: &subject}),
+		op("PutNotificationSettings", anchorARN, (*rolesanywhere.Client).PutNotificationSettings, &rolesanywhere.PutNotificationSettingsInput{TrustAnchorId: anchorID, NotificationSettings: []types.NotificationSetting{{Event: "CA_CERTIFICATE_EXPIRY", Enabled: aws.Bool(false)}}}),
+		op("ResetNotificationSettings", anchorARN, (*rolesanywhere.Client).ResetNotificationSettings, &rolesanywhere.ResetNotificationSettingsInput{TrustAnchorId: anchorID, NotificationSettingKeys: []types.NotificationSettingKey{{Event: "CA_CERTIFICATE_EXPIRY"}}}),
 		op("TagResource", anchorARN, (*rolesanywhere.Client).TagResource, &rolesanywhere.TagResourceInput{ResourceArn: aws.String(anchorARN), Tags: []types.Tag{{Key: aws.String("a"), Value: aws.String("1")}}}),
 		op("UntagResource", profileARN, (*rolesanywhere.Client).UntagResource, &rolesanywhere.UntagResourceInput{ResourceArn: aws.String(profileARN), TagKeys: []string{"a"}}),
 		op("ListTagsForResource", list.ARN, (*rolesanywhere.Client).ListTagsForResource, &rolesanywhere.ListTagsForResourceInput{ResourceArn: &list.ARN}),

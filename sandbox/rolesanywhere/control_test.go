@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -101,6 +102,51 @@ func TestAnchorsLife(t *testing.T) {
 	_, err := d.GetTrustAnchor(ctx, &rolesanywhere.GetTrustAnchorInput{TrustAnchorId: id})
 	if code(err) != "ResourceNotFoundException" {
 		t.Errorf("after deletion: %v", err)
+	}
+}
+
+// Settings are AWS's until the account makes its own, and again when it gives
+// them back; those that are not named stay.
+func TestNotifications(t *testing.T) {
+	d := newDesk(t)
+	const ca, leaf = types.NotificationEventCaCertificateExpiry, types.NotificationEventEndEntityCertificateExpiry
+	shown := func() string {
+		var all []string
+		for _, n := range must[*rolesanywhere.GetTrustAnchorOutput](t)(d.GetTrustAnchor(t.Context(), &rolesanywhere.GetTrustAnchorInput{TrustAnchorId: &d.anchor.ID})).TrustAnchor.NotificationSettings {
+			all = append(all, fmt.Sprint(n.Event, " ", *n.Enabled, " ", aws.ToInt32(n.Threshold), " ", n.Channel, " ", *n.ConfiguredBy))
+		}
+		return strings.Join(all, ", ")
+	}
+	const byAWS = "CA_CERTIFICATE_EXPIRY true 45 ALL rolesanywhere.amazonaws.com"
+	for _, step := range []struct {
+		do   func() error
+		want string
+	}{
+		{nil, byAWS + ", END_ENTITY_CERTIFICATE_EXPIRY true 45 ALL rolesanywhere.amazonaws.com"},
+		{func() error {
+			_, err := d.PutNotificationSettings(t.Context(), &rolesanywhere.PutNotificationSettingsInput{TrustAnchorId: &d.anchor.ID,
+				NotificationSettings: []types.NotificationSetting{{Event: leaf, Enabled: aws.Bool(false)}}})
+			return err
+		}, byAWS + ", END_ENTITY_CERTIFICATE_EXPIRY false 0 ALL " + account},
+		{func() error {
+			_, err := d.PutNotificationSettings(t.Context(), &rolesanywhere.PutNotificationSettingsInput{TrustAnchorId: &d.anchor.ID,
+				NotificationSettings: []types.NotificationSetting{{Event: ca, Enabled: aws.Bool(true), Threshold: aws.Int32(90), Channel: types.NotificationChannelAll}}})
+			return err
+		}, "CA_CERTIFICATE_EXPIRY true 90 ALL " + account + ", END_ENTITY_CERTIFICATE_EXPIRY false 0 ALL " + account},
+		{func() error {
+			_, err := d.ResetNotificationSettings(t.Context(), &rolesanywhere.ResetNotificationSettingsInput{TrustAnchorId: &d.anchor.ID,
+				NotificationSettingKeys: []types.NotificationSettingKey{{Event: ca}}})
+			return err
+		}, byAWS + ", END_ENTITY_CERTIFICATE_EXPIRY false 0 ALL " + account},
+	} {
+		if step.do != nil {
+			if err := step.do(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := shown(); got != step.want {
+			t.Errorf("%s, want %s", got, step.want)
+		}
 	}
 }
 

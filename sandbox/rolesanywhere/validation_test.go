@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/x509"
+	"encoding/json"
 	"net/http"
 	"strconv"
 	"strings"
@@ -107,6 +108,15 @@ func TestValidation(t *testing.T) {
 		}
 		return all
 	}
+	put := func(settings ...types.NotificationSetting) func(*rolesanywhere.Client) error {
+		return func(c *rolesanywhere.Client) error {
+			if settings == nil {
+				settings = []types.NotificationSetting{}
+			}
+			_, err := c.PutNotificationSettings(t.Context(), &rolesanywhere.PutNotificationSettingsInput{TrustAnchorId: &d.anchor.ID, NotificationSettings: settings})
+			return err
+		}
+	}
 	invalid := "anywhere-parameter"
 	for name, c := range map[string]struct {
 		slug, code string
@@ -120,11 +130,12 @@ func TestValidation(t *testing.T) {
 		"no private CA": {"anchor-private-ca", "ValidationException", anchor(func(in *rolesanywhere.CreateTrustAnchorInput) {
 			in.Source = &types.Source{SourceType: types.TrustAnchorTypeAwsAcmPca, SourceData: &types.SourceDataMemberAcmPcaArn{Value: "arn:aws:acm-pca:us-east-1:111122223333:certificate-authority/x"}}
 		})},
-		"notifications": {"operation-not-built", "NotImplemented", anchor(func(in *rolesanywhere.CreateTrustAnchorInput) {
+		"a notification without a threshold": {invalid, "ValidationException", anchor(func(in *rolesanywhere.CreateTrustAnchorInput) {
 			in.NotificationSettings = []types.NotificationSetting{{Enabled: aws.Bool(true), Event: types.NotificationEventCaCertificateExpiry}}
 		})},
-		"201 tags":     {"anywhere-tags", "TooManyTagsException", anchor(func(in *rolesanywhere.CreateTrustAnchorInput) { in.Tags = tags(201, "k") })},
-		"reserved tag": {invalid, "ValidationException", anchor(func(in *rolesanywhere.CreateTrustAnchorInput) { in.Tags = tags(1, "aws:") })},
+		"lists that leaves name": {"operation-not-built", "NotImplemented", anchor(func(in *rolesanywhere.CreateTrustAnchorInput) { in.CrlDpRevocationEnabled = aws.Bool(true) })},
+		"201 tags":               {"anywhere-tags", "TooManyTagsException", anchor(func(in *rolesanywhere.CreateTrustAnchorInput) { in.Tags = tags(201, "k") })},
+		"reserved tag":           {invalid, "ValidationException", anchor(func(in *rolesanywhere.CreateTrustAnchorInput) { in.Tags = tags(1, "aws:") })},
 		"a tag's value": {invalid, "ValidationException", anchor(func(in *rolesanywhere.CreateTrustAnchorInput) {
 			in.Tags = []types.Tag{{Key: aws.String("a"), Value: aws.String("(b)")}}
 		})},
@@ -137,18 +148,18 @@ func TestValidation(t *testing.T) {
 		"another account's role": {"pass-role-elsewhere", "AccessDeniedException", profile(func(in *rolesanywhere.CreateProfileInput) {
 			in.RoleArns = []string{"arn:aws:iam::999999999999:role/r"}
 		})},
-		"id":                {invalid, "ValidationException", get("no-uuid")},
-		"id's characters":   {invalid, "ValidationException", get("11111111-1111-4111-8111-11111111111_")},
-		"unknown id":        {"anywhere-missing", "ResourceNotFoundException", get("33333333-3333-4333-8333-333333333333")},
-		"next token":        {invalid, "ValidationException", list(&rolesanywhere.ListProfilesInput{NextToken: aws.String("%%")})},
-		"page size":         {invalid, "ValidationException", list(&rolesanywhere.ListProfilesInput{PageSize: aws.Int32(0)})},
-		"crl's anchor":      {invalid, "ValidationException", crl(func(in *rolesanywhere.ImportCrlInput) { in.TrustAnchorArn = aws.String(profileARN) })},
-		"crl's anchor gone": {"anywhere-missing", "ResourceNotFoundException", crl(func(in *rolesanywhere.ImportCrlInput) { in.TrustAnchorArn = aws.String(anchorARN + "0") })},
-		"large crl":         {"crl-unreadable", "ValidationException", crl(func(in *rolesanywhere.ImportCrlInput) { in.CrlData = bytes.Repeat([]byte("a"), 300001) })},
-		"put notifications": {"operation-not-built", "NotImplemented", func(c *rolesanywhere.Client) error {
-			_, err := c.PutNotificationSettings(t.Context(), &rolesanywhere.PutNotificationSettingsInput{TrustAnchorId: &d.anchor.ID, NotificationSettings: []types.NotificationSetting{}})
-			return err
-		}},
+		"id":                        {invalid, "ValidationException", get("no-uuid")},
+		"id's characters":           {invalid, "ValidationException", get("11111111-1111-4111-8111-11111111111_")},
+		"unknown id":                {"anywhere-missing", "ResourceNotFoundException", get("33333333-3333-4333-8333-333333333333")},
+		"next token":                {invalid, "ValidationException", list(&rolesanywhere.ListProfilesInput{NextToken: aws.String("%%")})},
+		"page size":                 {invalid, "ValidationException", list(&rolesanywhere.ListProfilesInput{PageSize: aws.Int32(0)})},
+		"crl's anchor":              {invalid, "ValidationException", crl(func(in *rolesanywhere.ImportCrlInput) { in.TrustAnchorArn = aws.String(profileARN) })},
+		"crl's anchor gone":         {"anywhere-missing", "ResourceNotFoundException", crl(func(in *rolesanywhere.ImportCrlInput) { in.TrustAnchorArn = aws.String(anchorARN + "0") })},
+		"large crl":                 {"crl-unreadable", "ValidationException", crl(func(in *rolesanywhere.ImportCrlInput) { in.CrlData = bytes.Repeat([]byte("a"), 300001) })},
+		"no notifications":          {invalid, "ValidationException", put()},
+		"a year and more":           {invalid, "ValidationException", put(types.NotificationSetting{Enabled: aws.Bool(false), Event: types.NotificationEventCaCertificateExpiry, Threshold: aws.Int32(361)})},
+		"a notification of nothing": {invalid, "ValidationException", put(types.NotificationSetting{Enabled: aws.Bool(false), Event: "CRL_EXPIRY"})},
+		"a notification for nobody": {invalid, "ValidationException", put(types.NotificationSetting{Enabled: aws.Bool(false), Event: types.NotificationEventCaCertificateExpiry, Channel: "EMAIL"})},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := c.call(d.Client)
@@ -210,7 +221,13 @@ func TestAccountsAndRegionsAreApart(t *testing.T) {
 // TestBodiesOfTheControlPlane sends what no SDK would.
 func TestBodiesOfTheControlPlane(t *testing.T) {
 	d := newDesk(t)
+	source, err := json.Marshal(pemOf(d.ca.cert))
+	if err != nil {
+		t.Fatal(err)
+	}
+	neither := `{"name":"a","source":{"sourceType":"CERTIFICATE_BUNDLE","sourceData":{"x509CertificateData":` + string(source) + `}},"notificationSettings":[{"event":"CA_CERTIFICATE_EXPIRY","threshold":9}]}`
 	for body, want := range map[string]string{
+		neither:              "anywhere-parameter",
 		`{"name":1}`:         "anywhere-body",
 		`not JSON`:           "anywhere-body",
 		`[]`:                 "anywhere-body",

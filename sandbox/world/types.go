@@ -61,8 +61,15 @@ type Anchor struct {
 	Bundle                string // PEM
 	PrivateCA             string // ARN
 	Disabled              bool
+	Notifications         map[string]Notification // :: event; of others AWS's own settings hold
 	Created, Updated      time.Time
 	Tags                  map[string]string
+}
+
+// A Notification is the account's own setting for one event of a trust anchor.
+type Notification struct {
+	Enabled   bool
+	Threshold int // days before the event
 }
 
 // A Profile is a Roles Anywhere profile.
