@@ -5,6 +5,7 @@ GO      ?= go
 # One flavour for programs and tests: each is compiled once, in any checkout.
 export CGO_ENABLED = 0
 export GOFLAGS := $(filter-out -trimpath,$(GOFLAGS)) -trimpath
+export GOGC ?= 400
 N       ?= 02
 CLUSTERED = $(shell grep -rl '"daypass.dev/e2e/kube/kubetest"' --include=*_test.go e2e | xargs -n1 dirname | sort -u | sed 's|^|./|')
 # The doctor's pods, two dozen made and mended, take two minutes of both cores:
@@ -16,6 +17,12 @@ HOSTED   = $(shell grep -l '^$$ kubectl ' $(PAGES))
 ROOT     = $(filter 0,$(shell id -u))
 LANES   ?= 3 # clusters at a time; the usual limits of inotify allow no more
 STATIC   = $(GO) build -ldflags='-s -w'
+RUN      = $(GO) run -buildvcs=false -ldflags='-s -w'
+# make test links its programs once; DAYPASS_BUILT is the folder.
+PROGRAMS = ./cmd/daypass ./cmd/daypassctl ./cmd/daypass-kube ./e2e/workloads/gosdk ./e2e/walkthrough ./e2e/walkthrough/gcloud \
+           ./e2e/kube/cmd/cluster ./e2e/kube/cmd/addon ./e2e/images/cmd/images
+ours     = $(if $(DAYPASS_BUILT),$(DAYPASS_BUILT)/$(notdir $(1)),$(RUN) $(1))
+CLUSTER  = $(call ours,./e2e/kube/cmd/cluster)
 
 .PHONY: build demo test clustered clusterless unit soak bench check images push update walkthrough cluster cluster-down
 
@@ -30,9 +37,10 @@ demo: ## the whole story in seconds, on a local AWS
 
 test: ## everything that needs no long clock, side by side; as root on real clusters too
 	$(GO) run ./e2e/prepare
-	$(if $(ROOT),$(GO) run ./e2e/kube/cmd/cluster build)
-	$(if $(ROOT),$(GO) run ./e2e/kube/cmd/addon build,@echo "skipped without root: what needs a cluster")
-	$(MAKE) -k -j2 $(if $(ROOT),clustered) clusterless
+	$(if $(ROOT),$(CLUSTER) build)
+	$(if $(ROOT),$(call ours,./e2e/kube/cmd/addon) build,@echo "skipped without root: what needs a cluster")
+	built=$$($(GO) run ./e2e/build/cmd/programs $(PROGRAMS)) && \
+		$(MAKE) -k -j2 DAYPASS_BUILT=$$built $(if $(ROOT),clustered) clusterless
 
 clustered: # the longest first
 	$(MAKE) -k -j$(LANES) --output-sync=target $(SUBJECTS:%=subject/%) $(HOSTED:%=page/%)
@@ -44,18 +52,18 @@ unit: # less what the subjects run; without debug information, which is a third 
 	all=$$($(GO) list ./... | grep -vxE 'daypass.dev/e2e/($(if $(ROOT),$(subst $() ,|,$(SUBJECTS))|kube/.*))') && $(GO) test -ldflags=-w $$all
 
 subject/%: # on a cluster of its own, so that none meets what another left
-	$(GO) run ./e2e/kube/cmd/cluster down --name test-$*
+	$(CLUSTER) down --name test-$*
 	DAYPASS_CLUSTER=test-$* $(GO) test -ldflags=-w -count=1 -p 1 -timeout 30m ./e2e/$*$(if $(filter kube,$*),/...); \
-		code=$$?; $(GO) run ./e2e/kube/cmd/cluster down --name test-$*; exit $$code
+		code=$$?; $(CLUSTER) down --name test-$*; exit $$code
 
 page/%:
-	$(GO) run ./e2e/walkthrough $*
+	$(call ours,./e2e/walkthrough) $*
 
 cluster: ## a real Kubernetes of two nodes, built from source the first time
-	$(GO) run ./e2e/kube/cmd/cluster up
+	$(CLUSTER) up
 
 cluster-down:
-	$(GO) run ./e2e/kube/cmd/cluster down
+	$(CLUSTER) down
 
 images: ## OCI archives in dist/, without a container engine
 	$(GO) run ./e2e/images/cmd/images build --out dist

@@ -85,3 +85,34 @@ func TestMissingPackagesAreNamedToThoseWhoCannotInstall(t *testing.T) {
 		t.Errorf("with nothing missing: %v", err)
 	}
 }
+
+// A folder of programs serves those below, until a program changes.
+func TestBuiltProgramsServeWhoIsBelow(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	said := func(text string) (folder string) {
+		module(t, dir, text)
+		t.Chdir(dir)
+		folder, err := Built(t.Context(), "./cmd/said")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Setenv(BuiltVariable, folder)
+		file, err := Ours(t.Context(), "", "example.com/said/cmd/said")
+		if out, bad := exec.Command(file).Output(); err != nil || bad != nil || `"`+string(out)+`"` != text {
+			t.Errorf("%s prints %q, %v, %v", file, out, err, bad)
+		}
+		return folder
+	}
+	one, two := said(`"one"`), said(`"two"`)
+	if one == two {
+		t.Errorf("both lie in %s", one)
+	}
+	if again := said(`"one"`); again != one {
+		t.Errorf("the same lies in %s, then in %s", one, again)
+	}
+	t.Setenv(BuiltVariable, filepath.Join(dir, "none"))
+	if file, err := Ours(t.Context(), "", "./cmd/said"); err != nil || !strings.HasSuffix(file, "/said") {
+		t.Errorf("without the folder it is %s, %v", file, err)
+	}
+}

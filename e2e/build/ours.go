@@ -15,6 +15,13 @@ import (
 // cache, under its package's name: of equal sources it is linked once, by
 // whoever comes first, in any checkout. It is not to be written to.
 func Ours(ctx context.Context, source, pkg string, environ ...string) (file string, err error) {
+	if file := built(source, pkg, environ); file != "" {
+		return file, nil
+	}
+	return ours(ctx, source, pkg, environ...)
+}
+
+func ours(ctx context.Context, source, pkg string, environ ...string) (file string, err error) {
 	for range 3 { // the one that links it runs it from a folder that goes
 		cmd := exec.CommandContext(ctx, "go", "run", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-exec=echo", pkg)
 		cmd.Dir = source

@@ -14,7 +14,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -44,6 +43,9 @@ type Cluster struct {
 	Version string
 	// Nodes is 1 or 2; 0 means 1.
 	Nodes int
+	// Issuer is whose tokens the API server makes, an https URL, in the place of
+	// the constant Issuer, whose tokens it goes on to take; empty means that one.
+	Issuer string
 	// Log takes progress lines; nil is silent.
 	Log io.Writer
 }
@@ -51,9 +53,9 @@ type Cluster struct {
 // Find returns the cluster of this name: its checkout is the module that the
 // working directory is in, its cache the user's.
 func Find(name string) (*Cluster, error) {
-	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}").Output()
+	source, err := build.Checkout()
 	if err != nil {
-		return nil, fmt.Errorf("finding the checkout: %w", err)
+		return nil, err
 	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -61,7 +63,7 @@ func Find(name string) (*Cluster, error) {
 	}
 	cache = filepath.Join(cache, "daypass", "cluster")
 	return &Cluster{
-		Dir: filepath.Join(cache, "run", name), Cache: cache, Source: strings.TrimSpace(string(out)),
+		Dir: filepath.Join(cache, "run", name), Cache: cache, Source: source,
 	}, nil
 }
 
@@ -195,5 +197,6 @@ func (c *Cluster) Kubectl(ctx context.Context, input io.Reader, args ...string) 
 	if err != nil {
 		return "", err
 	}
+	cmd.Env = append(cmd.Env, "GOGC=off") // it lives for a moment
 	return output(cmd, input, "kubectl", args)
 }

@@ -46,7 +46,7 @@ func (a *authority) kubeconfig(file, name string, subject pkix.Name) error {
 
 // configure writes all that the node's programs read.
 func (n *Node) configure(a *authority, gates []string) error {
-	for _, dir := range []string{"containerd", "opt", "cni", "logs", "kubelet", "log"} {
+	for _, dir := range []string{"opt", "cni", "logs", "kubelet", "log"} {
 		if err := os.MkdirAll(filepath.Join(n.dir, dir), 0o755); err != nil {
 			return err
 		}

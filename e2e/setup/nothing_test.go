@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/go-containerregistry/pkg/registry"
 
+	"daypass.dev/e2e/build"
 	"daypass.dev/e2e/kube"
 	"daypass.dev/e2e/kube/addons"
 	"daypass.dev/e2e/kube/kubetest"
@@ -51,7 +52,7 @@ spec:
 `
 
 const (
-	script   = "go run ./cmd/daypassctl setup render --as aws-cli $WORK/setup.yaml | sh > $WORK/values.yaml"
+	script   = "daypassctl setup render --as aws-cli $WORK/setup.yaml | sh > $WORK/values.yaml"
 	annotate = "ANNOTATE" // in its place stands the line that apply or the script prints
 )
 
@@ -68,9 +69,8 @@ func fromPage(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	own := strings.NewReplacer(
-		"make push REGISTRY=", "go run ./e2e/images/cmd/images push --architecture amd64 ", // what it does, for one architecture
+		"make push REGISTRY=", "images push --architecture amd64 ", // what it does, for one architecture
 		"registry.example.org/team", registryAddress+"/$NAMESPACE",
-		"daypassctl ", "go run ./cmd/daypassctl ",
 		"values.yaml", "$WORK/values.yaml", "setup.yaml", "$WORK/setup.yaml", "pod.yaml", "$WORK/pod.yaml",
 	)
 	var all []string
@@ -190,10 +190,16 @@ func newUser(t *testing.T) *user {
 	must(err)
 	cli, err := peers.AWSCLI(t.Context())
 	peers.Need(t, "aws", err)
+	programs := []string{filepath.Dir(helm), filepath.Dir(cli), u.Cluster.Dir + "/bin"}
+	for _, pkg := range []string{"./cmd/daypassctl", "./e2e/images/cmd/images"} {
+		file, err := build.Ours(t.Context(), u.Cluster.Source, pkg)
+		must(err)
+		programs = append(programs, filepath.Dir(file))
+	}
 	u.env = append(cloud.Environment(filepath.Join(u.dir, "aws-ca.pem")),
 		"WORK="+u.dir, "NAMESPACE="+u.Name, "KUBECONFIG="+u.Cluster.Kubeconfig(), "HOME="+os.Getenv("HOME"),
-		"GOFLAGS="+os.Getenv("GOFLAGS"), "CGO_ENABLED="+os.Getenv("CGO_ENABLED"), "GOPROXY=off",
-		"PATH="+strings.Join([]string{filepath.Dir(helm), filepath.Dir(cli), u.Cluster.Dir + "/bin", os.Getenv("PATH")}, ":"))
+		"GOFLAGS="+os.Getenv("GOFLAGS"), "CGO_ENABLED="+os.Getenv("CGO_ENABLED"), "GOPROXY=off", build.BuiltVariable+"="+os.Getenv(build.BuiltVariable),
+		"PATH="+strings.Join(append(programs, os.Getenv("PATH")), ":"))
 	t.Cleanup(func() {
 		if _, err := u.try(context.Background(), "helm uninstall daypass -n daypass --wait --ignore-not-found"); err != nil {
 			t.Error(err)
@@ -251,7 +257,7 @@ func (u *user) check(t *testing.T, annotation string) {
 	if out, err := u.Exec("stranger", "aws-cli", u.get...); err == nil || !strings.Contains(err.Error(), "AssumeRoleWithWebIdentity") {
 		t.Errorf("a neighbour: %v: %s", err, out)
 	}
-	ctl := "go run ./cmd/daypassctl "
+	const ctl = "daypassctl "
 	if out := u.run(t, ctl+"setup drift $WORK/setup.yaml"); out != "nothing to do\n" {
 		t.Errorf("drift: %s", out)
 	}

@@ -145,7 +145,11 @@ func (s *stage) witness(ctx context.Context) {
 
 // down ends the stage's cluster, if there is one.
 func (s *stage) down(ctx context.Context) error {
-	cmd := exec.CommandContext(ctx, "go", "run", "daypass.dev/e2e/kube/cmd/cluster", "down", "--name", s.name)
+	starter, err := kubetest.Starter(ctx)
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, starter, "down", "--name", s.name)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return errors.Join(fmt.Errorf("ending cluster %s: %s", s.name, out), err)
 	}

@@ -24,7 +24,7 @@ while todo:
     d = m.distribution(name)
     seen[name.lower()] = d.version
     todo += [r for r in d.requires or [] if "extra ==" not in r and "python_version <" not in r and "sys_platform ==" not in r]
-    files += [(d, str(f)) for f in d.files or [] if not str(f).startswith("..") and "__pycache__" not in str(f)]
+    files += [(d, str(f)) for f in d.files or [] if not str(f).startswith("..") and "__pycache__" not in str(f) and "awscli/examples/" not in str(f)]
 compiled = os.path.join(sys.argv[1], hashlib.sha256(repr(sorted(seen.items())).encode()).hexdigest()[:16])
 for d, f in files:
     source = str(d.locate_file(f))
@@ -48,8 +48,12 @@ sys.exit(main())
 `
 
 // needless is what the small Debian can do without: what its own, older AWS
-// CLI consists of, and papers.
+// CLI consists of, papers, and what installs. Each file costs each node of each
+// cluster its unpacking.
 var needless = []string{
+	"usr/bin/perl", "usr/bin/perl5.36.0", "usr/lib/x86_64-linux-gnu/perl-base", "usr/share/perl5", "usr/share/perl",
+	"usr/lib/apt", "usr/lib/systemd", "var/lib/systemd", "usr/share/lintian", "usr/share/bash-completion", "usr/share/docutils",
+	"usr/share/zoneinfo", "usr/share/ca-certificates", "usr/share/python3", "usr/lib/python3.11/test",
 	"usr/lib/python3/dist-packages", "usr/bin/aws", "usr/share/doc", "usr/share/man", "usr/share/locale",
 	"usr/share/info", "usr/share/groff", "var/lib/dpkg/info", "var/lib/apt", "var/cache", "proc", "sys", "dev",
 	"usr/lib/x86_64-linux-gnu/gconv",

@@ -22,6 +22,7 @@ import (
 	"testing"
 	"time"
 
+	"daypass.dev/e2e/build"
 	"daypass.dev/e2e/kube"
 	"daypass.dev/e2e/peers"
 )
@@ -49,9 +50,19 @@ func clusterName() string {
 // shared is the cluster of this run; every test binary finds the same one.
 var shared = sync.OnceValues(func() (*kube.Cluster, error) { return Start(context.Background(), clusterName()) })
 
+// Starter is the program that starts and ends clusters: a cluster's nodes go on
+// to run it.
+func Starter(ctx context.Context) (string, error) {
+	return build.Ours(ctx, "", "daypass.dev/e2e/kube/cmd/cluster")
+}
+
 // Start starts the cluster of this name, of two nodes, unless it runs.
 func Start(ctx context.Context, name string) (*kube.Cluster, error) {
-	up := exec.CommandContext(ctx, "go", "run", "daypass.dev/e2e/kube/cmd/cluster", "up", "--name", name)
+	starter, err := Starter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	up := exec.CommandContext(ctx, starter, "up", "--name", name)
 	up.Stdout, up.Stderr = os.Stderr, os.Stderr
 	if err := up.Run(); err != nil {
 		return nil, fmt.Errorf("starting the cluster: %w", err)

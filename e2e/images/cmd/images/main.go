@@ -6,14 +6,13 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/spf13/cobra"
 
+	"daypass.dev/e2e/build"
 	"daypass.dev/e2e/images"
 	"daypass.dev/internal/cli"
 )
@@ -60,7 +59,7 @@ func command() *cobra.Command {
 
 // each makes every image and prints what is said of it.
 func each(cmd *cobra.Command, architectures []string, use func(name string, index v1.ImageIndex) (string, error)) error {
-	source, err := checkout()
+	source, err := build.Checkout()
 	if err != nil {
 		return err
 	}
@@ -79,12 +78,4 @@ func each(cmd *cobra.Command, architectures []string, use func(name string, inde
 		}
 	}
 	return nil
-}
-
-func checkout() (string, error) {
-	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}").Output()
-	if err != nil {
-		return "", fmt.Errorf("finding the checkout: %w", err)
-	}
-	return strings.TrimSpace(string(out)), nil
 }
