@@ -138,5 +138,3 @@ func TestNotifications(t *testing.T) {
 	}
 	healthy(t, s.diagnose())
 }
-
-const noisy = "anchor-notifications"
