@@ -98,7 +98,7 @@ func Sandbox(ctx context.Context, source string) (Image, error) {
 }
 
 // applets of busybox that scripts in pods use.
-var applets = []string{"sh", "cat", "echo", "env", "grep", "id", "ls", "mount", "nslookup", "ps", "sleep", "tail", "wget"}
+var applets = []string{"sh", "cat", "echo", "env", "grep", "id", "ls", "mount", "nslookup", "ps", "sleep", "tail", "umount", "wget"}
 
 // Busybox is this machine's static busybox (Debian's busybox-static) with links
 // for what scripts in pods use.
