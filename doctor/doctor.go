@@ -194,21 +194,30 @@ func (d *diagnosis) conclude() {
 		d.Cause = first
 	default:
 		d.fromWords(said)
-		d.suspect()
+		d.suspect(said)
 	}
 	d.Healthy = d.Cause == nil
 }
 
-// suspect takes for the cause a rule that AWS does not state and the certificate
-// breaks, where AWS refused and says no more.
-func (d *diagnosis) suspect() {
+// suspect takes for the cause a warning that AWS's words allow where all else
+// was seen, else a rule that AWS does not state and the certificate breaks, where
+// AWS refused and says no more.
+func (d *diagnosis) suspect(said []string) {
 	if d.Cause == nil || d.Cause.Reason != "" {
 		return
 	}
-	for i := range d.Checks {
-		if c := &d.Checks[i]; c.Verdict == Warn && c.Step == StepCertificate && slices.Contains(certificateOrder[:], c.Reason) {
-			d.Cause, d.Candidates = c, nil
-			return
+	unseen := slices.ContainsFunc(d.Checks, func(c Check) bool { return c.Verdict == Unknown })
+	for _, fits := range []func(*Check) bool{
+		func(c *Check) bool { return !unseen && slices.Contains(said, c.Reason) },
+		func(c *Check) bool {
+			return c.Step == StepCertificate && slices.Contains(certificateOrder[:], c.Reason)
+		},
+	} {
+		for i := range d.Checks {
+			if c := &d.Checks[i]; c.Verdict == Warn && fits(c) {
+				d.Cause, d.Candidates = c, nil
+				return
+			}
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"math/big"
+	"net/http"
 	"os"
 	"os/exec"
 	"strings"
@@ -174,6 +175,13 @@ func accountRows() []row {
 				s.kase.Settings.TrustAnchorARN = strings.Replace(anchorARN, "11111111", "99999999", 1)
 			},
 			mend: func(s *scene) { s.kase.Settings.TrustAnchorARN = anchorARN }},
+		{slug: "iam-propagation", record: "fault", // which stands for an IAM that does not know the role yet
+			spoil: func(s *scene) {
+				s.role(func(r *world.Role) { r.Created = s.box.World.Now() })
+				s.box.World.SetFaults(world.Fault{Operation: "CreateSession", For: 30 * time.Second,
+					Code: "AccessDeniedException", Message: "Unable to assume role for " + roleARN, Status: http.StatusForbidden})
+			},
+			mend: func(s *scene) { s.box.World.Advance(time.Minute) }},
 		{slug: "anchor-disabled",
 			spoil: func(s *scene) { s.inAccount(func(a *world.Account) { a.Anchors[anchorID].Disabled = true }) },
 			mend:  func(s *scene) { s.inAccount(func(a *world.Account) { a.Anchors[anchorID].Disabled = false }) }},

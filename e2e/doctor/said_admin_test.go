@@ -120,13 +120,16 @@ func clusterRefusals() []refusal {
 		c.must(nil, associate("prod", "shop")(c))
 	}, []refusal{
 		{slug: "eks-parameter", call: associate("prod", "Shop"), instead: associate("prod", "store")},
-		{slug: "eks-cluster-missing", call: associate("dev", "shop"), mend: func(c *caller) { c.must(nil, cluster("dev")(c)) }},
+		{slug: "eks-cluster-missing", call: associate("dev", "shop"), instead: associate("prod", "store")},
 		{slug: "eks-cluster-exists", call: cluster("prod"), instead: cluster("dev")},
 		{slug: "eks-association-exists", call: associate("prod", "shop"), instead: func(c *caller) error {
 			return only(by(c).UpdatePodIdentityAssociation(c.Context(), &eks.UpdatePodIdentityAssociationInput{
 				ClusterName: aws.String("prod"), AssociationId: &c.made, RoleArn: aws.String(roleARN)}))
 		}},
-		{slug: "eks-association-missing", call: describe("x"), instead: describe("")},
+		{slug: "eks-association-missing", call: describe("x"), instead: func(c *caller) error {
+			c.must(nil, associate("prod", "store")(c))
+			return describe("")(c)
+		}},
 	})
 }
 

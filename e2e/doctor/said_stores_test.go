@@ -114,7 +114,11 @@ func putRefusals() []refusal {
 		{slug: "parameter-name", call: named(strings.Repeat("/x", 16), false), instead: named(strings.Repeat("/x", 15), false)},
 		{slug: "parameter-type", call: typed("Number", ""), instead: typed("String", "")},
 		{slug: "parameter-pattern", call: matching("^[0-9]+$"), instead: matching("^[a-z]+$")},
-		{slug: "parameter-limit", call: label("abcdefghijk"), instead: label("abcdefghij")},
+		{slug: "parameter-limit", call: func(c *caller) error { c.must(nil, label("abcdefghij")(c)); return label("k")(c) },
+			instead: func(c *caller) error {
+				c.must(by(c).UnlabelParameterVersion(c.Context(), &ssm.UnlabelParameterVersionInput{Name: aws.String("/db"), ParameterVersion: aws.Int64(1), Labels: []string{"a"}}))
+				return label("k")(c)
+			}},
 		{slug: "parameter-key", call: typed("SecureString", "alias/none"), instead: typed("SecureString", "alias/own")},
 		{slug: "parameter-policy", call: func(c *caller) error { advanced(c); return only(share(c, aws.String("{"), nil, nil)) }, instead: shared},
 		{slug: "parameter-policy-tier", call: shared, mend: advanced},
