@@ -16,13 +16,14 @@ import (
 func (w *ward) driver() {
 	w.t.Helper()
 	kubetest.Addon(w.t, addons.SecretsStore)
-	w.tokens(`[{"audience": "sts.amazonaws.com"}, {"audience": "pods.eks.amazonaws.com"}]`)
+	w.tokens("true", `[{"audience": "sts.amazonaws.com"}, {"audience": "pods.eks.amazonaws.com"}]`)
 }
 
-// tokens are those that the driver sends with a mount.
-func (w *ward) tokens(requests string) {
+// tokens are those that the driver sends with a mount, and whether among its
+// secrets, which it must be told only if it sends any.
+func (w *ward) tokens(inSecrets, requests string) {
 	w.t.Helper()
-	w.Kubectl("patch", "csidriver", "secrets-store.csi.k8s.io", "--type=merge", `--patch={"spec": {"serviceAccountTokenInSecrets": true, "tokenRequests": `+requests+`}}`)
+	w.Kubectl("patch", "csidriver", "secrets-store.csi.k8s.io", "--type=merge", `--patch={"spec": {"serviceAccountTokenInSecrets": `+inSecrets+`, "tokenRequests": `+requests+`}}`)
 }
 
 // mounter installs what mounts secrets.
@@ -73,7 +74,7 @@ func mounted() map[string]podRow {
 				p.given()
 				p.stored("x")
 				p.class("", "")
-				p.may(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}`)
+				p.may(s3Rights)
 			},
 			mend: func(p *patient) {
 				p.may(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"secretsmanager:GetSecretValue","Resource":"*"}]}`)
@@ -187,9 +188,14 @@ func mounted() map[string]podRow {
 	return mounting(rows)
 }
 
-// mounting has the pods mount what the class of their name says.
+// mounting has the pods mount what the class of their name says; their roles may
+// read it.
 func mounting(rows map[string]podRow) map[string]podRow {
+	const rights = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["secretsmanager:*","ssm:*"],"Resource":"*"}]}`
 	for name, r := range rows {
+		spoil := r.before
+		r.before = func(p *patient) { p.may(rights); spoil(p) }
+		r.waits = r.slug != ""
 		r.spec, r.container = mounts(name)
 		r.mendedSpec, r.mendedContainer = mounts(name)
 		rows[name] = r

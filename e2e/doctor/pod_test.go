@@ -43,8 +43,8 @@ spec:
 // A podRow is a pod of which something is broken.
 type podRow struct {
 	slug string // what doctor is to name; empty: nothing, for all is well
-	// often: it is not for soak alone.
-	often bool
+	// often: it is not for soak alone. waits: its containers have not begun.
+	often, waits bool
 	// before comes before the pod is made, after once it is there, so that nobody
 	// refuses it at the door.
 	before, after func(*patient)
@@ -122,7 +122,7 @@ func phases() []phase {
 		{"with sidecars", certificates(), chart(sidecars), nil},
 		{"with agents", unsigned(), func(w *ward) { w.eksRole(); w.chart(agents) }, (*ward).sign},
 		{"with a signer", served(), func(w *ward) { w.eksRole(); w.eksCluster(); w.sign() }, nil},
-		{"with a driver that sends no tokens", tokenless(), func(w *ward) { w.mounter(); w.tokens("[]") }, (*ward).driver},
+		{"with a driver that sends no tokens", tokenless(), func(w *ward) { w.mounter(); w.tokens("null", "[]") }, (*ward).driver},
 		{"with secrets", mounted(), (*ward).mounter, nil},
 	}
 }
@@ -350,6 +350,10 @@ func (p *patient) named() error {
 		return fmt.Errorf("doctor names %s\n%s", cause(r), pretty(r))
 	case r.Cause.Mend == "" || r.Cause.Detail == "":
 		return fmt.Errorf("no mend or no evidence: %+v", r.Cause)
+	case p.waits:
+		if phase, err := p.Try("get", "pod", p.name, "--output=jsonpath={.status.phase}"); err != nil || phase != "Pending" {
+			p.t.Errorf("pod %s has begun without its files: %s, %v", p.name, phase, err)
+		}
 	}
 	return nil
 }
