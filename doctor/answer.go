@@ -103,6 +103,9 @@ func hearsay() []heard {
 // named is how daypass's own programs name a reason in what they say and log.
 var named = regexp.MustCompile(`[\[(]([a-z0-9]+(?:-[a-z0-9]+)+)[\])]|\breason"?[=:] ?"?([a-z0-9]+(?:-[a-z0-9]+)+)\b`)
 
+// telling is the length from which a sentence of the catalogue is nobody else's.
+const telling = 30
+
 // Recognise lists the reasons that a text of AWS, an SDK, a kubelet or daypass
 // itself may stand for, by the slugs in it, else by the catalogue's messages and
 // what users report, else by AWS's code where that says enough. Of texts only the
@@ -138,11 +141,10 @@ func Recognise(text string) []string {
 		consider(h.text, h.slugs...)
 	}
 	for _, r := range reason.All() {
-		said := r.Message
-		if said == "" {
-			said = r.Cause // as the sandbox says it, where AWS's words are not known
+		consider(strings.ReplaceAll(r.Message, "%s", "*"), r.Slug)
+		if r.Message == "" && r.Code != "" && len(r.Cause) > telling {
+			consider(r.Cause, r.Slug) // as the sandbox says it, where AWS's words are not known
 		}
-		consider(strings.ReplaceAll(said, "%s", "*"), r.Slug)
 		consider("hint: "+r.Mend, r.Slug) // as our own programs end
 	}
 	if best != nil {
