@@ -3,7 +3,6 @@ package doctor
 import (
 	"bytes"
 	"crypto/x509"
-	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -51,19 +50,7 @@ func (s *scene) createSession(w sessionCall, change func(*http.Request)) error {
 	if change != nil {
 		change(r)
 	}
-	answer, err := s.box.ProxyClient().Do(r)
-	if err != nil {
-		s.Fatal(err)
-	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
-	if err != nil {
-		s.Fatal(err)
-	}
-	if answer.StatusCode < 300 {
-		return nil
-	}
-	return errors.New(answer.Status + ": " + string(text))
+	return answered(s, s.box.ProxyClient(), r)
 }
 
 func newBearer(t *testing.T) *caller {

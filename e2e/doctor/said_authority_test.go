@@ -13,14 +13,26 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/acmpca"
 	pca "github.com/aws/aws-sdk-go-v2/service/acmpca/types"
+
+	"daypass.dev/pki"
 )
+
+// request is a certificate request in DER, asPEM in PEM.
+func request(c *caller, key crypto.Signer, of x509.CertificateRequest) []byte {
+	c.Helper()
+	der, err := x509.CreateCertificateRequest(rand.Reader, &of, key)
+	c.must(nil, err)
+	return der
+}
+
+func asPEM(request []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: request})
+}
 
 // csr asks for a certificate of that name, by a key.
 func csr(c *caller, key crypto.Signer, name string) []byte {
 	c.Helper()
-	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: name}}, key)
-	c.must(nil, err)
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der})
+	return asPEM(request(c, key, x509.CertificateRequest{Subject: pkix.Name{CommonName: name}}))
 }
 
 func days(n int64) *pca.Validity {
@@ -54,10 +66,14 @@ func certificateOf(c *caller, arn string) (certificate, serial string) {
 	c.box.World.Advance(time.Second)
 	got, err := private(c).GetCertificate(c.Context(), &acmpca.GetCertificateInput{CertificateAuthorityArn: &c.made, CertificateArn: &arn})
 	c.must(nil, err)
-	block, _ := pem.Decode([]byte(*got.Certificate))
-	parsed, err := x509.ParseCertificate(block.Bytes)
+	return *got.Certificate, serialOf(c, *got.Certificate)
+}
+
+func serialOf(c *caller, certificate string) string {
+	c.Helper()
+	parsed, err := pki.ParseCertificates([]byte(certificate))
 	c.must(nil, err)
-	return *got.Certificate, parsed.SerialNumber.Text(16)
+	return parsed[0].SerialNumber.Text(16)
 }
 
 func newCA(c *caller, kind pca.CertificateAuthorityType, change func(*pca.CertificateAuthorityConfiguration)) (*string, error) {
@@ -249,10 +265,7 @@ func caRefusals() []refusal {
 		{slug: "pca-revoke-self", call: func(c *caller) error {
 			own, err := private(c).GetCertificateAuthorityCertificate(c.Context(), &acmpca.GetCertificateAuthorityCertificateInput{CertificateAuthorityArn: &c.made})
 			c.must(nil, err)
-			block, _ := pem.Decode([]byte(*own.Certificate))
-			parsed, err := x509.ParseCertificate(block.Bytes)
-			c.must(nil, err)
-			return revoke(c, parsed.SerialNumber.Text(16))
+			return revoke(c, serialOf(c, *own.Certificate))
 		}, instead: func(c *caller) error {
 			status(c, pca.CertificateAuthorityStatusDisabled)
 			return only(private(c).DeleteCertificateAuthority(c.Context(), &acmpca.DeleteCertificateAuthorityInput{CertificateAuthorityArn: &c.made}))

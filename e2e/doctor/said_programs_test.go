@@ -9,7 +9,6 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"os"
 	"os/exec"
@@ -23,6 +22,7 @@ import (
 
 	"daypass.dev/e2e/build"
 	"daypass.dev/e2e/stage"
+	"daypass.dev/pki"
 )
 
 func TestWhatProgramsSay(t *testing.T) { said(t, programRefusals(), newCaller) }
@@ -72,8 +72,7 @@ func setupRefusals() []refusal {
 	by := func(c *caller) *iam.Client { return iam.NewFromConfig(c.admin) }
 	const trust = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"` + account + `"},"Action":"sts:AssumeRole"}]}`
 	ca := func(c *caller) {
-		f := forger{}.issue(c, caTemplate("Test CA"), newKey(c))
-		c.write("ca.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: f.cert.Raw}))
+		c.write("ca.pem", pki.EncodeCertificate(forger{}.issue(c, caTemplate("Test CA"), newKey(c)).cert))
 	}
 	const provider = "arn:aws:iam::" + account + ":oidc-provider/issuer.example"
 	return []refusal{
@@ -106,31 +105,27 @@ func requestRefusals() []refusal {
 		c.must(nil, err)
 		return k
 	}
-	request := func(c *caller, key crypto.Signer, extensions ...pkix.Extension) []byte {
-		der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: "web"}, ExtraExtensions: extensions}, key)
-		c.must(nil, err)
-		return der
+	web := func(c *caller, key crypto.Signer, extensions ...pkix.Extension) []byte {
+		return request(c, key, x509.CertificateRequest{Subject: pkix.Name{CommonName: "web"}, ExtraExtensions: extensions})
 	}
-	written := func(c *caller, der []byte) {
-		c.write("web.csr", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}))
-	}
+	written := func(c *caller, der []byte) { c.write("web.csr", asPEM(der)) }
 	issue := func(args ...string) func(*caller) error {
 		return func(c *caller) error {
 			return c.daypassctl(append([]string{"pki", "issue", "--csr", "web.csr", "--out", "web"}, args...)...)
 		}
 	}
-	plain := func(c *caller) { written(c, request(c, newKey(c))) }
+	plain := func(c *caller) { written(c, web(c, newKey(c))) }
 	named := issue("--common-name", "web")
 	ca := pkix.Extension{Id: []int{2, 5, 29, 19}, Value: []byte{0x30, 3, 1, 1, 0xff}} // CA:TRUE
 	all := []refusal{
 		{slug: "request-unreadable", call: named, spoil: func(c *caller) { c.write("web.csr", []byte("hello")) }, mend: plain},
 		{slug: "request-signature", call: named, mend: plain, spoil: func(c *caller) {
-			der := request(c, newKey(c))
+			der := web(c, newKey(c))
 			der[len(der)-1] ^= 1
 			written(c, der)
 		}},
-		{slug: "request-asks-for-ca", call: named, mend: plain, spoil: func(c *caller) { written(c, request(c, newKey(c), ca)) }},
-		{slug: "request-key", call: named, mend: plain, spoil: func(c *caller) { written(c, request(c, key(c, elliptic.P224()))) }},
+		{slug: "request-asks-for-ca", call: named, mend: plain, spoil: func(c *caller) { written(c, web(c, newKey(c), ca)) }},
+		{slug: "request-key", call: named, mend: plain, spoil: func(c *caller) { written(c, web(c, key(c, elliptic.P224()))) }},
 		{slug: "request-names", spoil: plain, call: issue("--common-name", strings.Repeat("w", 65)), instead: named},
 		{slug: "request-lifetime", spoil: plain, call: issue("--common-name", "web", "--lifetime", "9000d"), instead: named},
 	}
