@@ -60,20 +60,28 @@ func (c *Cluster) controlPlane() []node.Program {
 	// The controllers exit if they come before the API server has made its
 	// built-in roles, and until then it is not ready.
 	const ready = "https://127.0.0.1:6443/readyz"
+	issuers := []string{Issuer} // the first makes tokens, all are taken
+	if c.Issuer != "" {
+		issuers = []string{c.Issuer, Issuer}
+	}
+	var accepted []string
+	for _, one := range issuers {
+		accepted = append(accepted, "--service-account-issuer="+one)
+	}
 	return []node.Program{
 		{Name: "etcd", Args: []string{
 			"etcd", "--name=etcd", "--data-dir=/run/etcd", "--unsafe-no-fsync", "--log-level=warn",
 			"--listen-client-urls=http://127.0.0.1:2379", "--advertise-client-urls=http://127.0.0.1:2379",
 			"--listen-peer-urls=http://127.0.0.1:2380",
 		}},
-		{Name: "kube-apiserver", Args: []string{
+		{Name: "kube-apiserver", Args: append([]string{
 			"kube-apiserver", "--etcd-servers=http://127.0.0.1:2379",
 			"--secure-port=6443", "--advertise-address=" + apiAddress,
 			"--client-ca-file=" + pki + "ca.crt",
 			"--tls-cert-file=" + pki + "apiserver.crt", "--tls-private-key-file=" + pki + "apiserver.key",
 			"--kubelet-client-certificate=" + pki + "kubelet-client.crt", "--kubelet-client-key=" + pki + "kubelet-client.key",
 			"--kubelet-certificate-authority=" + pki + "ca.crt", "--kubelet-preferred-address-types=InternalIP",
-			"--service-account-issuer=" + Issuer, "--service-account-jwks-uri=" + Issuer + "/openid/v1/jwks",
+			"--service-account-jwks-uri=" + issuers[0] + "/openid/v1/jwks",
 			"--service-account-key-file=" + pki + "sa.pub", "--service-account-signing-key-file=" + pki + "sa.key",
 			"--requestheader-client-ca-file=" + pki + "ca.crt", "--requestheader-allowed-names=front-proxy-client",
 			"--requestheader-username-headers=X-Remote-User", "--requestheader-group-headers=X-Remote-Group",
@@ -83,7 +91,7 @@ func (c *Cluster) controlPlane() []node.Program {
 			"--enable-admission-plugins=NodeRestriction", "--service-cluster-ip-range=" + serviceNetwork,
 			"--allow-privileged=true", "--shutdown-delay-duration=0s", features,
 			"--runtime-config=certificates.k8s.io/v1beta1=true,certificates.k8s.io/v1alpha1=true",
-		}},
+		}, accepted...)},
 		{Name: "kube-controller-manager", After: ready, Args: []string{
 			"kube-controller-manager", "--bind-address=127.0.0.1", "--leader-elect=false",
 			"--kubeconfig=" + c.file("controller-manager.conf"),
@@ -93,7 +101,7 @@ func (c *Cluster) controlPlane() []node.Program {
 			"--root-ca-file=" + pki + "ca.crt", "--allocate-node-cidrs=false",
 			"--cluster-signing-cert-file=" + pki + "ca.crt", "--cluster-signing-key-file=" + pki + "ca.key",
 			"--flex-volume-plugin-dir=/var/lib/kubelet/volumeplugins",
-			// With the nodes' leases of 4 s: a lost node is seen in 16 s,
+			// With the nodes' leases of 8 s: a lost node is seen in 16 s,
 			// and a busy machine does not lose one by mistake.
 			"--node-monitor-grace-period=16s", "--node-monitor-period=1s", features,
 		}},

@@ -18,6 +18,7 @@ type started struct {
 	Key     string
 	Version string
 	Nodes   int
+	Issuer  string
 }
 
 // Up builds what is missing and starts the cluster, and returns when its nodes
@@ -79,7 +80,7 @@ func (c *Cluster) wanted(programs map[string]string) (started, error) {
 		return started{}, err
 	}
 	fmt.Fprintln(h, programs) // map keys are printed in order
-	return started{Key: fmt.Sprintf("%x", h.Sum(nil)), Version: c.version(), Nodes: len(c.nodes())}, nil
+	return started{Key: fmt.Sprintf("%x", h.Sum(nil)), Version: c.version(), Nodes: len(c.nodes()), Issuer: c.Issuer}, nil
 }
 
 // running says what the cluster was started from, or why it is not whole.

@@ -39,6 +39,7 @@ func command() *cobra.Command {
 	flags.StringVar(&name, "name", "tests", "name of the cluster; several can run beside each other")
 	flags.IntVar(&c.Nodes, "nodes", 2, "1 or 2")
 	flags.StringVar(&c.Version, "kubernetes", kube.Versions[0], "version: "+strings.Join(kube.Versions, " or "))
+	flags.StringVar(&c.Issuer, "issuer", "", "URL of the issuer of tokens, if not the cluster's own address")
 	root.AddCommand(
 		&cobra.Command{Use: "build", Short: "Build what a start needs", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
 			_, err := c.Build(cmd.Context())
