@@ -133,8 +133,12 @@ func TestLifeOfAManagedPolicy(t *testing.T) {
 	must[*iam.DeletePolicyOutput](t)(c.DeletePolicy(t.Context(), &iam.DeletePolicyInput{PolicyArn: p.Arn}))
 	_, err = c.AttachUserPolicy(t.Context(), &iam.AttachUserPolicyInput{UserName: aws.String("u"), PolicyArn: p.Arn})
 	refused(t, err, "NoSuchEntity", "not attachable")
-	_, err = c.DeletePolicy(t.Context(), &iam.DeletePolicyInput{PolicyArn: aws.String("arn:aws:iam::aws:policy/AdministratorAccess")})
-	refused(t, err, "AccessDenied", "managed by AWS")
+	for _, known := range []string{"AdministratorAccess", "AmazonEC2FullAccess"} {
+		_, err = c.DeletePolicy(t.Context(), &iam.DeletePolicyInput{PolicyArn: aws.String("arn:aws:iam::aws:policy/" + known)})
+		refused(t, err, "AccessDenied", "managed by AWS")
+	}
+	_, err = c.GetPolicy(t.Context(), &iam.GetPolicyInput{PolicyArn: aws.String("arn:aws:iam::aws:policy/AmazonEC2FullAccess")})
+	refused(t, err, "NoSuchEntity", "not found") // the sandbox does not know it
 }
 
 func TestLifeOfAUserAndItsKeys(t *testing.T) {

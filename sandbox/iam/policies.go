@@ -134,8 +134,8 @@ func tagged(a *world.Account, p *world.Policy) policyResult {
 }
 
 // withPolicy authorizes the call on the managed policy and then runs do on it,
-// under the world's lock. AWS's own policies can be read: do gets a copy that
-// the account cannot change, and own is false.
+// under the world's lock. AWS's own policies can be read, those that the sandbox
+// knows: do gets a copy that the account cannot change, and own is false.
 func (q *request) withPolicy(do func(a *world.Account, p *world.Policy, own bool) (any, error)) (any, error) {
 	arn, err := q.policyARN()
 	if err != nil {
@@ -159,7 +159,8 @@ func (q *request) withPolicy(do func(a *world.Account, p *world.Policy, own bool
 		}
 		return do(a, p, true)
 	}
-	if slices.Contains(world.AWSManagedPolicies(world.PartitionOf(q.Region)), arn) {
+	known := world.AWSManagedPolicies(world.PartitionOf(q.Region))
+	if slices.Contains(known, arn) || strings.Contains(arn, ":iam::aws:policy/") && !q.reads() {
 		return do(a, q.ofAWS(arn), false)
 	}
 	return nil, missing("Policy %s was not found.", arn)

@@ -2,6 +2,7 @@ package sns_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -184,5 +185,23 @@ func TestWhatIsNoMessage(t *testing.T) {
 	_, err := c.SetTopicAttributes(t.Context(), &sns.SetTopicAttributesInput{TopicArn: aws.String(orders), AttributeName: aws.String("Policy"), AttributeValue: aws.String("{}")})
 	if code(err) != "InvalidParameter" {
 		t.Errorf("a policy that is none: %v", err)
+	}
+}
+
+// A region that is full leaves room in others.
+func TestQuota(t *testing.T) {
+	s := sandboxtest.Start(t, "")
+	s.World.Lock()
+	for n := range 100_000 {
+		arn := fmt.Sprint("arn:aws:sns:us-east-1:111122223333:", n)
+		s.World.Account(world.DefaultAccount).Topics[arn] = &world.Topic{ARN: arn, Region: "us-east-1"}
+	}
+	s.World.Unlock()
+	for region, full := range map[string]bool{"us-east-1": true, "eu-west-1": false} {
+		_, err := sns.NewFromConfig(s.Config(), func(o *sns.Options) { o.Region = region }).CreateTopic(t.Context(), &sns.CreateTopicInput{Name: aws.String("one-more")})
+		var api smithy.APIError
+		if got := errors.As(err, &api) && api.ErrorCode() == "TopicLimitExceeded"; got != full || !full && err != nil {
+			t.Errorf("%s: %v", region, err)
+		}
 	}
 }

@@ -54,12 +54,21 @@ func (q *request) create() (any, error) {
 	default:
 		return topicARN{arn}, nil
 	}
-	if len(a.Topics) >= quota {
+	if len(a.Topics) >= quota && inRegion(a, q.Region) >= quota {
 		return nil, &world.Refusal{Slug: "sns-quota", Code: "TopicLimitExceeded", Status: http.StatusForbidden, Message: "Topic limit exceeded"}
 	}
 	a.Topics[arn] = made
 	q.Changed(world.Thing{Kind: "topic", Account: a.ID, Name: arn})
 	return topicARN{arn}, nil
+}
+
+func inRegion(a *world.Account, region string) (n int) {
+	for _, t := range a.Topics {
+		if t.Region == region {
+			n++
+		}
+	}
+	return n
 }
 
 func text(d *policy.Document) string {
