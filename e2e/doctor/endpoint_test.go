@@ -137,6 +137,9 @@ func TestWhatStrangersAreTold(t *testing.T) {
 		if runtime.GOOS != "linux" || os.Getuid() != 0 {
 			t.Skip("skipped: a network namespace needs root on Linux")
 		}
+		if err := exec.CommandContext(t.Context(), "unshare", "--net", "true").Run(); err != nil {
+			t.Skipf("skipped: no network namespace: %v", err)
+		}
 		cmd := exec.CommandContext(t.Context(), "unshare", "--net", os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
 		cmd.Env = append(os.Environ(), alone+"=1")
 		out, err := cmd.CombinedOutput()
