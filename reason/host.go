@@ -85,6 +85,10 @@ func host() []Reason {
 			Cause: "no replica of daypass's webhook is ready, so that new pods get nothing, or are refused where they ask for it",
 			Mend:  "see why its pods do not run: kubectl describe pods -l app.kubernetes.io/component=webhook,app.kubernetes.io/name=daypass -A",
 		}, {
+			Slug:  "agent-down",
+			Cause: "no agent of daypass runs on the pod's node, so that nobody answers where the pod looks for credentials",
+			Mend:  "see where agents run, and why not there: kubectl get pods -o wide -l app.kubernetes.io/component=node,app.kubernetes.io/name=daypass -A",
+		}, {
 			Slug:  "pod-certificate-refused",
 			Cause: "the signer refused the pod's request for a certificate, and a kubelet asks only once for each pod",
 			Mend:  "mend what the signer says, and make the pod anew",

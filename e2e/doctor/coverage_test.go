@@ -57,7 +57,7 @@ func heldUp() map[string]string {
 // real program and the sandbox, and has doctor read what is told.
 func walked() map[string]string {
 	return map[string]string{
-		"agent-": "kube/agent TestAttacks", "agent-port": "kube/agent TestTroubleIsNamed", "agent-filter": "kube/agent TestTroubleIsNamed", "agent-address": "kube/agent TestTroubleIsNamed",
+		"agent-": "kube/agent TestAttacks", "agent-filter": "kube/agent TestTroubleIsNamed", "agent-address": "kube/agent TestTroubleIsNamed",
 		"pod-gone": "kube/agent TestAttacks", "pod-other-": "kube/agent TestAttacks", "token-issuer-other": "kube/agent TestEKSRefusals", "token-unbound": "kube/agent TestEKSOfAnUnboundToken",
 		"agent-request-": "kube/signer TestEveryRefusalIsTested", "pod-request-": "kube/signer TestEveryRefusalIsTested",
 		"secrets-": "kube/secrets TestRefusals", "issuer-": "kube/privateca TestEveryRefusalIsTold", "pca-unreachable": "kube/privateca TestEveryRefusalIsTold",

@@ -356,6 +356,59 @@ func (p *patient) bySigner() {
 	p.trust(strings.Replace(p.sound(account), p.anchor, p.signer, 1))
 }
 
+// agentless: the agents run elsewhere, until then.
+func agentless() map[string]podRow {
+	return map[string]podRow{"lonely": {slug: "agent-down", before: (*patient).bySigner}}
+}
+
+// crowded: another program has the agents' port, until then.
+func crowded() map[string]podRow {
+	return map[string]podRow{"crowded": {slug: "agent-port", before: (*patient).bySigner}}
+}
+
+// agentsOn has the agents run on the nodes of this name alone, and nowhere else;
+// empty: on all.
+func (s *site) agentsOn(name string) {
+	s.test.Helper()
+	s.nodes(name)
+	if name == "" {
+		s.release.Kubectl("rollout", "status", "daemonset/daypass-node", "--timeout=2m")
+		return
+	}
+	s.release.Kubectl("wait", "--for=delete", "pods", "--selector=app.kubernetes.io/component=node", "--timeout=1m")
+}
+
+func (s *site) nodes(name string) {
+	s.test.Helper()
+	selector := "null"
+	if name != "" {
+		selector = `{"kubernetes.io/hostname": "` + name + `"}`
+	}
+	s.release.Kubectl("patch", "daemonset", "daypass-node", "--type=merge", `--patch={"spec": {"template": {"spec": {"nodeSelector": `+selector+`}}}}`)
+}
+
+// crowd has a program listen on port 80 of all addresses of the nodes, and then
+// the agents come.
+func (w *ward) crowd() {
+	w.sign()
+	w.agentsOn("nowhere")
+	w.Apply(strings.ReplaceAll(`
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: listener}
+spec:
+  selector: {matchLabels: {app: listener}}
+  template:
+    metadata: {labels: {app: listener}}
+    spec:
+      hostNetwork: true
+      terminationGracePeriodSeconds: 0
+      containers: [{name: listener, image: IMAGE, args: [-c, exec busybox httpd -f -p 80]}]
+`, "IMAGE", kube.BusyboxImage))
+	w.Kubectl("rollout", "status", "daemonset/listener", "--timeout=1m")
+	w.nodes("")
+}
+
 // shows are the lines of a pod that asks the agent with a token of its own
 // choice, from this volume.
 func shows(volume string) (spec, container string) {

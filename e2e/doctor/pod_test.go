@@ -122,6 +122,8 @@ func phases() []phase {
 		{"with sidecars", certificates(), chart(sidecars), nil},
 		{"with agents", unsigned(), func(w *ward) { w.eksRole(); w.chart(agents) }, (*ward).sign},
 		{"with a signer", served(), func(w *ward) { w.eksRole(); w.eksCluster(); w.sign() }, nil},
+		{"with nodes without an agent", agentless(), func(w *ward) { w.sign(); w.agentsOn("nowhere") }, func(w *ward) { w.agentsOn("") }},
+		{"with nodes whose port is taken", crowded(), (*ward).crowd, func(w *ward) { w.Kubectl("delete", "daemonset", "listener", "--wait"); w.agentsOn("") }},
 		{"with a driver that sends no tokens", tokenless(), func(w *ward) { w.mounter(); w.tokens("null", "[]") }, (*ward).driver},
 		{"with secrets", mounted(), (*ward).mounter, nil},
 	}

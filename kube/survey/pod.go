@@ -55,6 +55,7 @@ func (c *Cluster) Pod(ctx context.Context, namespace, name string) (*doctor.Evid
 	in := c.installation(ctx)
 	p.evidence.Pod = &doctor.Pod{Namespace: namespace, Name: name}
 	p.identity(ctx, in, p.webhook(in))
+	p.agent(ctx)
 	p.containers()
 	p.events(ctx)
 	p.requests(ctx)
