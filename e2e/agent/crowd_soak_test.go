@@ -6,9 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -145,7 +142,8 @@ func (s *stage) killed(release *kubetest.Release, most int) {
 	if n := release.Kubectl("get", "pod", pod, restarts); n != "0" {
 		s.t.Fatalf("the agent has started anew %s times before", n)
 	}
-	process := containerProcess(s.t, release.Kubectl("get", "pod", pod, "--output=jsonpath={.status.containerStatuses[0].containerID}"))
+	process, err := kube.Process(release.Kubectl("get", "pod", pod, "--output=jsonpath={.status.containerStatuses[0].containerID}"))
+	s.must(err)
 	s.must(syscall.Kill(process, syscall.SIGKILL))
 	began := time.Now()
 	release.Eventually(time.Minute, "a new process of the agent", func() error {
@@ -201,34 +199,4 @@ func (s *stage) asked() (n int) {
 		s.t.Error("AWS was never asked")
 	}
 	return n
-}
-
-// containerProcess is this machine's number of a container's one process, its
-// probes aside.
-func containerProcess(t *testing.T, container string) int {
-	t.Helper()
-	_, id, ok := strings.Cut(container, "://")
-	groups, err := filepath.Glob("/proc/[0-9]*/cgroup")
-	if err != nil || !ok {
-		t.Fatal(container, err)
-	}
-	var found []int
-	for _, file := range groups {
-		text, err := os.ReadFile(file)
-		if err != nil || !strings.Contains(string(text), id) {
-			continue
-		}
-		if line, err := os.ReadFile(filepath.Join(filepath.Dir(file), "cmdline")); err != nil || strings.Contains(string(line), "\x00ready") {
-			continue
-		}
-		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		found = append(found, pid)
-	}
-	if len(found) != 1 {
-		t.Fatalf("%d processes of container %s", len(found), id)
-	}
-	return found[0]
 }

@@ -58,6 +58,27 @@ func firstOfNamespace(status string) bool {
 	return false
 }
 
+// Process is the number, as this process sees it, of a container's first process.
+// The container is named as in a pod's status: containerd://ID.
+func Process(container string) (int, error) {
+	_, id, ok := strings.Cut(container, "://")
+	if !ok {
+		return 0, fmt.Errorf("%q is no container", container)
+	}
+	groups, err := filepath.Glob("/proc/[0-9]*/cgroup")
+	if err != nil {
+		return 0, err
+	}
+	for _, file := range groups {
+		text, err := os.ReadFile(file)
+		if err != nil || !strings.Contains(string(text), id) || !firstOfNamespace(filepath.Join(filepath.Dir(file), "status")) {
+			continue
+		}
+		return strconv.Atoi(filepath.Base(filepath.Dir(file)))
+	}
+	return 0, fmt.Errorf("no process of container %s", id)
+}
+
 // kill ends a node at once, with all that runs in it, and waits until it is
 // gone.
 func kill(pid int) error {

@@ -4,14 +4,12 @@ package secrets
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"daypass.dev/e2e/kube"
 	"daypass.dev/e2e/kube/kubetest"
 )
 
@@ -86,7 +84,12 @@ func TestTheDriverDiesInAMount(t *testing.T) {
 	name := s.secret("s", "value 0")
 	s.account("one", "eks.amazonaws.com/role-arn", s.role("one", "one", "", s.reads()))
 	s.class("one", "objects: |", fmt.Sprintf("  - {objectName: %q, objectType: secretsmanager, objectAlias: value0}", name))
-	providers := pids(t, strings.Fields(r.Kubectl("get", "pods", "--selector=app.kubernetes.io/component=node", "--output=jsonpath={.items[*].status.containerStatuses[0].containerID}")))
+	var providers []int
+	for _, container := range strings.Fields(r.Kubectl("get", "pods", "--selector=app.kubernetes.io/component=node", "--output=jsonpath={.items[*].status.containerStatuses[0].containerID}")) {
+		pid, err := kube.Process(container)
+		s.must(err)
+		providers = append(providers, pid)
+	}
 	signal := func(what syscall.Signal) {
 		for _, pid := range providers {
 			if err := syscall.Kill(pid, what); err != nil {
@@ -120,31 +123,4 @@ func TestTheDriverDiesInAMount(t *testing.T) {
 		}
 		return nil
 	})
-}
-
-// pids are this machine's numbers of the first processes of containers.
-func pids(t *testing.T, containers []string) (all []int) {
-	t.Helper()
-	for _, id := range containers {
-		_, id, _ = strings.Cut(id, "://")
-		groups, err := filepath.Glob("/proc/[0-9]*/cgroup")
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, file := range groups {
-			text, err := os.ReadFile(file)
-			if err != nil || !strings.Contains(string(text), id) {
-				continue
-			}
-			pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			all = append(all, pid)
-		}
-	}
-	if len(all) != len(containers) || len(all) == 0 {
-		t.Fatalf("%d processes of %d containers", len(all), len(containers))
-	}
-	return all
 }
