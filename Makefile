@@ -10,7 +10,9 @@ N       ?= 02
 CLUSTERED = $(shell grep -rl '"daypass.dev/e2e/kube/kubetest"' --include=*_test.go e2e | xargs -n1 dirname | sort -u | sed 's|^|./|')
 # The doctor's pods, two dozen made and mended, take two minutes of both cores:
 # make soak, or make subject/doctor.
-SUBJECTS = injection agent kube $(filter-out injection agent kube kube/% doctor,$(CLUSTERED:./e2e/%=%))
+# Those joined by + take turns on one cluster.
+TOGETHER = sidecar+signer+webidentity privateca+secrets
+SUBJECTS = injection agent $(TOGETHER) kube $(filter-out injection agent kube kube/% doctor $(subst +, ,$(TOGETHER)),$(CLUSTERED:./e2e/%=%))
 # All that have commands, and those of them that need a cluster.
 PAGES    = $(shell grep -lx '```console' README.md docs/*.md docs/walkthroughs/*.md)
 HOSTED   = $(shell grep -l '^$$ kubectl ' $(PAGES))
@@ -49,12 +51,13 @@ clusterless:
 	$(MAKE) -k -j1 --output-sync=target unit $(patsubst %,page/%,$(filter-out $(HOSTED),$(PAGES)))
 
 unit: # less what the subjects run; without debug information, which is a third of the linking
-	all=$$($(GO) list ./... | grep -vxE 'daypass.dev/e2e/($(if $(ROOT),$(subst $() ,|,$(SUBJECTS))|kube/.*))') && $(GO) test -ldflags=-w $$all
+	all=$$($(GO) list ./... | grep -vxE 'daypass.dev/e2e/($(if $(ROOT),$(subst $() ,|,$(subst +, ,$(SUBJECTS)))|kube/.*))') && $(GO) test -ldflags=-w $$all
 
-subject/%: # on a cluster of its own, so that none meets what another left
-	$(CLUSTER) down --name test-$*
-	DAYPASS_CLUSTER=test-$* $(GO) test -ldflags=-w -count=1 -p 1 -timeout 30m ./e2e/$*$(if $(filter kube,$*),/...); \
-		code=$$?; $(CLUSTER) down --name test-$*; exit $$code
+subject/%: # on a cluster of its own
+	$(CLUSTER) down --name test-$(firstword $(subst +, ,$*))
+	DAYPASS_CLUSTER=test-$(firstword $(subst +, ,$*)) $(GO) test -ldflags=-w -count=1 -p 1 -timeout 30m \
+		$(patsubst %,./e2e/%,$(patsubst kube,kube/...,$(subst +, ,$*))); \
+		code=$$?; $(CLUSTER) down --name test-$(firstword $(subst +, ,$*)); exit $$code
 
 page/%:
 	$(call ours,./e2e/walkthrough) $*

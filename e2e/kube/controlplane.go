@@ -103,7 +103,7 @@ func (c *Cluster) controlPlane() []node.Program {
 			"--flex-volume-plugin-dir=/var/lib/kubelet/volumeplugins",
 			// With the nodes' leases of 8 s: a lost node is seen in 16 s,
 			// and a busy machine does not lose one by mistake.
-			"--node-monitor-grace-period=16s", "--node-monitor-period=1s", features,
+			"--node-monitor-grace-period=16s", "--node-monitor-period=2s", features,
 		}},
 		{Name: "kube-scheduler", Args: []string{
 			"kube-scheduler", "--bind-address=127.0.0.1", "--leader-elect=false",
