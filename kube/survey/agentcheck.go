@@ -39,8 +39,9 @@ func (p *patient) agent(ctx context.Context) {
 	}
 }
 
-// unready says what an agent says of itself. One that AWS does not answer may
-// serve what it has.
+// unready says what an agent says of itself. One that cannot serve is a cause;
+// one that lacks an answer, of AWS or of the signer, may serve others, and has
+// told whom it does not.
 func (p *patient) unready(ctx context.Context, agent *corev1.Pod) {
 	var events corev1.EventList
 	if err := p.objects.List(ctx, &events, client.InNamespace(agent.Namespace), client.MatchingFields{"involvedObject.uid": string(agent.UID)}); err != nil {
@@ -57,5 +58,11 @@ func (p *patient) unready(ctx context.Context, agent *corev1.Pod) {
 		p.say(doctor.Warn, "", "the agent %s of node %s is not ready", agent.Name, agent.Spec.NodeName)
 		return
 	}
-	p.recognised("the agent " + agent.Name + " of node " + agent.Spec.NodeName + " is not ready: " + latest.Message)
+	verdict, slug := doctor.Warn, ""
+	for _, said := range doctor.Recognise(latest.Message) {
+		if slices.Contains([]string{"agent-port", "agent-address", "agent-filter"}, said) {
+			verdict, slug = doctor.Fail, said
+		}
+	}
+	p.say(verdict, slug, "the agent %s of node %s is not ready: %s", agent.Name, agent.Spec.NodeName, latest.Message)
 }

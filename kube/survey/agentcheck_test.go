@@ -41,13 +41,14 @@ func TestTheAgentOfAPod(t *testing.T) {
 		verdict doctor.Verdict
 		reason  string
 	}{
-		"none":            {nil, doctor.Fail, "agent-down"},
-		"on another node": {[]client.Object{agent("n2", running, corev1.ConditionTrue)}, doctor.Fail, "agent-down"},
-		"crashed":         {[]client.Object{agent("n1", corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{}}, corev1.ConditionFalse)}, doctor.Fail, "agent-down"},
-		"ready":           {[]client.Object{agent("n1", running, corev1.ConditionTrue), event("a", "Unhealthy", port, 1)}, doctor.Pass, ""},
-		"starting":        {[]client.Object{agent("n1", running, corev1.ConditionFalse), event("a", "Pulled", port, 1)}, doctor.Warn, ""},
-		"without a port":  {[]client.Object{agent("n1", running, corev1.ConditionFalse), event("a", "Unhealthy", upstream, 1), event("b", "Unhealthy", port, 2)}, doctor.Fail, "agent-port"},
-		"without AWS":     {[]client.Object{agent("n1", running, corev1.ConditionFalse), event("a", "Unhealthy", upstream, 3), event("b", "Unhealthy", port, 2)}, doctor.Warn, ""},
+		"none":             {nil, doctor.Fail, "agent-down"},
+		"on another node":  {[]client.Object{agent("n2", running, corev1.ConditionTrue)}, doctor.Fail, "agent-down"},
+		"crashed":          {[]client.Object{agent("n1", corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{}}, corev1.ConditionFalse)}, doctor.Fail, "agent-down"},
+		"ready":            {[]client.Object{agent("n1", running, corev1.ConditionTrue), event("a", "Unhealthy", port, 1)}, doctor.Pass, ""},
+		"starting":         {[]client.Object{agent("n1", running, corev1.ConditionFalse), event("a", "Pulled", port, 1)}, doctor.Warn, ""},
+		"without a port":   {[]client.Object{agent("n1", running, corev1.ConditionFalse), event("a", "Unhealthy", upstream, 1), event("b", "Unhealthy", port, 2)}, doctor.Fail, "agent-port"},
+		"without a signer": {[]client.Object{agent("n1", running, corev1.ConditionFalse), event("a", "Unhealthy", "method roles-anywhere: nobody (agent-no-signer): run it", 1)}, doctor.Warn, ""},
+		"without AWS":      {[]client.Object{agent("n1", running, corev1.ConditionFalse), event("a", "Unhealthy", upstream, 3), event("b", "Unhealthy", port, 2)}, doctor.Warn, ""},
 	} {
 		scheme := runtime.NewScheme()
 		if err := clientscheme.AddToScheme(scheme); err != nil {
