@@ -78,6 +78,7 @@ func hearsay() []heard {
 		{"Unable to load credentials from any of the providers in the chain", nowhere[:]},
 		// S3's words, and others', where they are not those of most services.
 		{"The request signature we calculated does not match the signature you provided. Check your key and signing method", []string{"signature-mismatch", "signed-header-absent", "chunk-signature", "trailer-signature"}},
+		{"The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256", []string{"algorithm-unsupported"}},
 		{"There were headers present in the request which were not signed", []string{"headers-not-signed", "host-not-signed"}},
 		{"Query-string authentication version 4 requires the * parameters", []string{"presign-incomplete"}},
 		{"x-amz-sdk-checksum-algorithm specified, but no corresponding", []string{"s3-checksums"}},

@@ -79,10 +79,12 @@ func (s *scene) crl(from, until time.Time) []byte {
 	return list
 }
 
+const crlID = "44444444-2222-4333-8444-555555555555"
+
 // imports gives the trust anchor a revocation list in place of any other.
 func (s *scene) imports(list []byte) {
 	s.inAccount(func(a *world.Account) {
-		a.CRLs["c"] = &world.CRL{ID: "c", ARN: strings.Replace(anchorARN, "trust-anchor/", "crl/", 1), Region: "us-east-1", Name: "list", AnchorARN: anchorARN, Data: list}
+		a.CRLs[crlID] = &world.CRL{ID: crlID, ARN: "arn:aws:rolesanywhere:us-east-1:" + account + ":crl/" + crlID, Region: "us-east-1", Name: "list", AnchorARN: anchorARN, Data: list}
 	})
 }
 
