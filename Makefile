@@ -51,11 +51,11 @@ clusterless:
 	$(MAKE) -k -j1 --output-sync=target unit $(patsubst %,page/%,$(filter-out $(HOSTED),$(PAGES)))
 
 unit: # less what the subjects run; without debug information, which is a third of the linking
-	all=$$($(GO) list ./... | grep -vxE 'daypass.dev/e2e/($(if $(ROOT),$(subst $() ,|,$(subst +, ,$(SUBJECTS)))|kube/.*))') && $(GO) test -ldflags=-w $$all
+	all=$$($(GO) list ./... | grep -vxE 'daypass.dev/e2e/($(if $(ROOT),$(subst $() ,|,$(subst +, ,$(SUBJECTS)))|kube/.*))') && $(GO) test -ldflags='-s -w' $$all
 
 subject/%: # on a cluster of its own
 	$(CLUSTER) down --name test-$(firstword $(subst +, ,$*))
-	DAYPASS_CLUSTER=test-$(firstword $(subst +, ,$*)) $(GO) test -ldflags=-w -count=1 -p 1 -timeout 30m \
+	DAYPASS_CLUSTER=test-$(firstword $(subst +, ,$*)) $(GO) test -ldflags='-s -w' -count=1 -p 1 -timeout 30m \
 		$(patsubst %,./e2e/%,$(patsubst kube,kube/...,$(subst +, ,$*))); \
 		code=$$?; $(CLUSTER) down --name test-$(firstword $(subst +, ,$*)); exit $$code
 

@@ -108,6 +108,15 @@ func archive(entries map[string]entry) ([]byte, error) {
 		return strings.Compare(a, b)
 	})
 	var out bytes.Buffer
+	room := 0
+	for _, e := range entries {
+		const around = 3 << 9 // headers, and the last block's rest
+		room += len(e.text) + around
+		if info, err := os.Stat(e.from); err == nil {
+			room += int(info.Size())
+		}
+	}
+	out.Grow(room)
 	w := tar.NewWriter(&out)
 	for _, name := range names {
 		e := entries[name]

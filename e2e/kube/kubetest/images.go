@@ -85,6 +85,7 @@ func (aws *AWS) Bring(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	i.Packed = false // it only goes from this machine's disk to its memory
 	base, err := i.Build()
 	if err != nil {
 		return err
