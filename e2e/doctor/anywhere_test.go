@@ -178,7 +178,7 @@ func accountRows() []row {
 		{slug: "iam-propagation", record: "fault", // which stands for an IAM that does not know the role yet
 			spoil: func(s *scene) {
 				s.role(func(r *world.Role) { r.Created = s.box.World.Now() })
-				s.box.World.SetFaults(world.Fault{Operation: "CreateSession", For: 30 * time.Second,
+				s.box.World.SetFaults(world.Fault{Operation: "CreateSession", For: 59 * time.Second,
 					Code: "AccessDeniedException", Message: "Unable to assume role for " + roleARN, Status: http.StatusForbidden})
 			},
 			mend: func(s *scene) { s.box.World.Advance(time.Minute) }},

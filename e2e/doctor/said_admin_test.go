@@ -32,8 +32,8 @@ func anyRefusals() []refusal {
 		written("access-key-partition", there, identity()),
 		written("parameter-malformed", assume("web", "soon"), assume("web", "900")),
 		written("parameter-invalid", assume("w", "900"), assume("web", "900")),
-		{slug: "throttled", call: whoami, spoil: faulty(world.Fault{Throttle: true, RetryAfter: 2 * time.Second, For: 2 * time.Second}),
-			mend: func(c *caller) { c.box.World.Advance(2 * time.Second) }},
+		{slug: "throttled", call: whoami, spoil: faulty(world.Fault{Throttle: true, RetryAfter: 10 * time.Minute, For: 10 * time.Minute}),
+			mend: func(c *caller) { c.box.World.Advance(10 * time.Minute) }},
 		{slug: "fault", silent: true, call: whoami, spoil: faulty(world.Fault{Code: "ServiceUnavailable"}), mend: func(c *caller) { c.box.World.SetFaults() }},
 		{slug: "internal-failure", // its detail says where, and a full disk is not the sandbox's to mend
 			spoil: func(c *caller) {

@@ -236,13 +236,14 @@ func caRefusals() []refusal {
 			arn, err := issue(c, nil)
 			c.must(nil, err)
 			made = arn
+			c.box.World.Advance(-10 * time.Minute) // so that it is not ready for as long
 		}
 		return only(private(c).GetCertificate(c.Context(), &acmpca.GetCertificateInput{CertificateAuthorityArn: &c.made, CertificateArn: &made}))
 	}
 	return []refusal{
 		{slug: "pca-state", call: func(c *caller) error { status(c, pca.CertificateAuthorityStatusDisabled); return only(issue(c, nil)) },
 			instead: func(c *caller) error { status(c, pca.CertificateAuthorityStatusActive); return only(issue(c, nil)) }},
-		{slug: "pca-in-progress", call: certificate, mend: func(c *caller) { c.box.World.Advance(time.Second) }},
+		{slug: "pca-in-progress", call: certificate, mend: func(c *caller) { c.box.World.Advance(10*time.Minute + time.Second) }},
 		{slug: "pca-subject", call: named(65), instead: named(64)},
 		{slug: "pca-key-algorithm", call: keyed(pca.KeyAlgorithmSm2, pca.SigningAlgorithmSm3withsm2), instead: keyed(pca.KeyAlgorithmEcSecp384r1, pca.SigningAlgorithmSha384withecdsa)},
 		{slug: "pca-import", call: func(c *caller) error {
