@@ -123,10 +123,11 @@ func Recognise(text string) []string {
 	if best != nil {
 		return best
 	}
+	lower := strings.ToLower(text)
 	consider := func(pattern string, slugs ...string) {
 		pattern = strings.TrimSuffix(pattern, ".")
 		n := len(strings.NewReplacer("%s", "", "*", "").Replace(pattern))
-		if n < length || n == 0 || !fitsIn(text, pattern) {
+		if n < length || n == 0 || !fitsIn(lower, pattern) {
 			return
 		}
 		if n > length {
@@ -171,10 +172,10 @@ func byCode(text string) (slugs []string) {
 	return slugs
 }
 
-// fitsIn tells whether pattern stands in text, with anything for each star, in
-// any case of letters.
+// fitsIn tells whether pattern, in any case of letters, stands in a text in lower
+// case, with anything for each star.
 func fitsIn(text, pattern string) bool {
-	rest := strings.ToLower(text)
+	rest := text
 	for part := range strings.SplitSeq(strings.ToLower(pattern), "*") {
 		i := strings.Index(rest, part)
 		if i < 0 {

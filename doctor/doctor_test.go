@@ -40,7 +40,7 @@ func TestEveryReasonIsKnown(t *testing.T) {
 // words, being longer.
 func hearsayOf(text string) []string {
 	for _, h := range hearsay() {
-		if fitsIn(text, h.text) {
+		if fitsIn(strings.ToLower(text), h.text) {
 			return append(h.slugs, "policy-explicit-deny")
 		}
 	}
@@ -125,6 +125,18 @@ func TestAWSsWordsChoose(t *testing.T) {
 	if r := Diagnose(e); r.Cause.Reason != "profile-disabled" {
 		t.Errorf("%+v", r.Cause)
 	}
+}
+
+func FuzzRecognise(f *testing.F) {
+	f.Add("daypass: error: no [pca-state]\ndaypass: hint: use it")
+	f.Add("<Error><Code>AccessDenied</Code><Message>it&#39;s &#x0; &lt;</Message>")
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, slug := range Recognise(text) {
+			if _, ok := reason.Lookup(slug); !ok {
+				t.Errorf("%q is no reason", slug)
+			}
+		}
+	})
 }
 
 func FuzzParseToken(f *testing.F) {
