@@ -66,6 +66,7 @@ type profileInput struct {
 	SessionPolicy     *string   `json:"sessionPolicy"`
 	Duration          *int      `json:"durationSeconds"`
 	AcceptSessionName *bool     `json:"acceptRoleSessionName"`
+	Propagation       any       `json:"tipConfiguration"`
 	// Only in CreateProfile:
 	RequireInstanceProperties bool  `json:"requireInstanceProperties"`
 	Enabled                   bool  `json:"enabled"`
@@ -74,6 +75,9 @@ type profileInput struct {
 
 // check holds what was sent against the model and returns the session policy.
 func (in *profileInput) check() (*policy.Document, error) {
+	if in.Propagation != nil { // which AWS's SDKs do not have
+		return nil, faultf("operation-not-built", "tipConfiguration, trusted identity propagation")
+	}
 	if in.Name != nil {
 		if err := checkName(*in.Name); err != nil {
 			return nil, err

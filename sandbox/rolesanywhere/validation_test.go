@@ -227,7 +227,8 @@ func TestBodiesOfTheControlPlane(t *testing.T) {
 	}
 	neither := `{"name":"a","source":{"sourceType":"CERTIFICATE_BUNDLE","sourceData":{"x509CertificateData":` + string(source) + `}},"notificationSettings":[{"event":"CA_CERTIFICATE_EXPIRY","threshold":9}]}`
 	for body, want := range map[string]string{
-		neither:              "anywhere-parameter",
+		neither: "anywhere-parameter",
+		`{"name":"p","roleArns":["` + roleARN + `"],"tipConfiguration":{"status":"ENABLED"}}`: "operation-not-built",
 		`{"name":1}`:         "anywhere-body",
 		`not JSON`:           "anywhere-body",
 		`[]`:                 "anywhere-body",
@@ -237,7 +238,11 @@ func TestBodiesOfTheControlPlane(t *testing.T) {
 		`{"name":"a"}`:       "anywhere-parameter",
 		`{"unknown":"only"}`: "anywhere-parameter",
 	} {
-		r, err := http.NewRequest("POST", d.sandbox.URL+"/trustanchors", strings.NewReader(body))
+		path, operation, status := "/trustanchors", "CreateTrustAnchor", http.StatusBadRequest
+		if want == "operation-not-built" {
+			path, operation, status = "/profiles", "CreateProfile", http.StatusNotImplemented
+		}
+		r, err := http.NewRequest("POST", d.sandbox.URL+path, strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -252,7 +257,7 @@ func TestBodiesOfTheControlPlane(t *testing.T) {
 		if err := answer.Body.Close(); err != nil {
 			t.Error(err)
 		}
-		if last := d.sandbox.Last(t, "CreateTrustAnchor"); last.Reason != want || answer.StatusCode != http.StatusBadRequest {
+		if last := d.sandbox.Last(t, operation); last.Reason != want || answer.StatusCode != status {
 			t.Errorf("%s: %d for %s, want %s", body, answer.StatusCode, last.Reason, want)
 		}
 	}
