@@ -48,7 +48,7 @@ func broken() []string {
 // nothing here can break them.
 func heldUp() map[string]string {
 	return map[string]string{
-		"profile-propagation": "the sandbox has no trusted identity propagation, and no API of AWS's writes it",
+		"profile-propagation": "the sandbox has no trusted identity propagation, and AWS's SDKs do not write it",
 	}
 }
 
