@@ -1,6 +1,6 @@
 // Command crowd is many callers of a node's agent in one pod: each asks for the
 // pod's credentials on a connection of its own, again and again, as SDKs do that
-// do not remember. Every second it prints what they met, as JSON: a Met.
+// do not remember. Every second it prints what they met, as JSON.
 //
 //	crowd CALLERS EVERY URL TOKEN-FILE
 package main
@@ -19,8 +19,8 @@ import (
 	"time"
 )
 
-// A Met is what callers met since they began.
-type Met struct {
+// A meeting is what callers met since they began.
+type meeting struct {
 	// OK counts answers with credentials, Failed all others by their kind: the
 	// status, or what came of the connection.
 	OK     int            `json:"ok"`
@@ -37,7 +37,7 @@ type Met struct {
 
 type crowd struct {
 	mu     sync.Mutex
-	met    Met
+	met    meeting
 	keys   map[string]bool
 	first  []time.Time // when the caller's calls began to fail; zero: they do not
 	served []bool
@@ -54,7 +54,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
 	}
-	c := &crowd{met: Met{Failed: map[string]int{}}, keys: map[string]bool{}, first: make([]time.Time, n), served: make([]bool, n)}
+	c := &crowd{met: meeting{Failed: map[string]int{}}, keys: map[string]bool{}, first: make([]time.Time, n), served: make([]bool, n)}
 	for i := range n {
 		go func() {
 			time.Sleep(every * time.Duration(i) / time.Duration(n)) // not all at once
