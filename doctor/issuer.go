@@ -214,8 +214,20 @@ func (k jwk) public() crypto.PublicKey {
 	}
 	curve := map[string]elliptic.Curve{"P-256": elliptic.P256(), "P-384": elliptic.P384(), "P-521": elliptic.P521()}[k.Crv]
 	x, y := number(k.X), number(k.Y)
-	if curve == nil || x == nil || y == nil || !curve.IsOnCurve(x, y) { //nolint:staticcheck // there is no other way from coordinates
+	if curve == nil || x == nil || y == nil {
 		return nil
 	}
-	return &ecdsa.PublicKey{Curve: curve, X: x, Y: y}
+	size := (curve.Params().BitSize + 7) / 8
+	if max(x.BitLen(), y.BitLen()) > 8*size {
+		return nil
+	}
+	point := make([]byte, 1+2*size) // uncompressed, SEC 1, section 2.3.3
+	point[0] = 4
+	x.FillBytes(point[1 : 1+size])
+	y.FillBytes(point[1+size:])
+	key, err := ecdsa.ParseUncompressedPublicKey(curve, point)
+	if err != nil {
+		return nil
+	}
+	return key
 }

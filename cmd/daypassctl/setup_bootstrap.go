@@ -132,7 +132,7 @@ func (o *bootstrapOptions) certificate(ctx context.Context, calls *acmpca.Client
 		return nil, nil, err
 	}
 	if got.Certificate == nil {
-		return nil, nil, errors.New("Private CA gave no certificate")
+		return nil, nil, errors.New("no certificate came from Private CA")
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}), []byte(*got.Certificate + "\n"), nil
 }
