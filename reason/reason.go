@@ -3,6 +3,8 @@
 // package holds rows and no logic: add one in the file of its subject.
 package reason
 
+import "sync"
+
 // A Reason is one way to be refused, or to be about to be.
 type Reason struct {
 	// Slug names it everywhere: lower case, words joined by hyphens.
@@ -30,10 +32,14 @@ func All() []Reason {
 
 // Lookup returns the reason with that slug, and whether there is one.
 func Lookup(slug string) (Reason, bool) {
-	for _, r := range All() {
-		if r.Slug == slug {
-			return r, true
-		}
-	}
-	return Reason{}, false
+	r, ok := bySlug()[slug]
+	return r, ok
 }
+
+var bySlug = sync.OnceValue(func() map[string]Reason {
+	index := map[string]Reason{}
+	for _, r := range All() {
+		index[r.Slug] = r
+	}
+	return index
+})
