@@ -70,6 +70,7 @@ type publication struct {
 	t            *testing.T
 	aws          *kubetest.AWS
 	program, dir string
+	homes        int
 }
 
 // TestAPublishedIssuer: AWS reaches nothing of the cluster but what oidc publish
@@ -105,6 +106,9 @@ func TestAPublishedIssuer(t *testing.T) {
 		t.Errorf("nothing is gone: %s", out)
 	}
 	p.taken("/tmp/next")
+	if out, err := p.exchange("/token/token"); err == nil || p.last().Reason != "token-key-unknown" {
+		t.Errorf("once its key is gone: %s, %v, %s", out, err, p.last().Reason)
+	}
 }
 
 func newPublication(t *testing.T) *publication {
@@ -152,9 +156,12 @@ func (p *publication) must(err error) {
 	}
 }
 
-// exchange has the pod show AWS the token of a file.
+// exchange has the pod show AWS the token of a file. The CLI remembers at home
+// what came of a token, so that it has a new one each time.
 func (p *publication) exchange(file string) (string, error) {
-	return p.Exec("bearer", "app", "env", "AWS_WEB_IDENTITY_TOKEN_FILE="+file, "aws", "sts", "get-caller-identity", "--query", "Arn", "--output", "text")
+	p.homes++
+	return p.Exec("bearer", "app", "env", fmt.Sprint("HOME=/tmp/home-", p.homes), "AWS_WEB_IDENTITY_TOKEN_FILE="+file,
+		"aws", "sts", "get-caller-identity", "--query", "Arn", "--output", "text")
 }
 
 func (p *publication) taken(file string) {
@@ -205,6 +212,7 @@ func (p *publication) publish(kubeconfig string, args ...string) string {
 		}
 		_, err = files.PutObject(p.t.Context(), &s3.PutObjectInput{
 			Bucket: aws.String(publishedBucket), Key: &name, Body: strings.NewReader(string(text)), ContentType: aws.String("application/json"),
+			CacheControl: aws.String("no-cache"), // else AWS asks again after minutes
 		})
 		return err
 	}))
