@@ -66,6 +66,9 @@ func hearsay() []heard {
 		{"Key 'arn:aws:kms:*' does not exist", []string{"kms-key-not-found"}},
 		{"DurationSeconds exceeds the MaxSessionDuration", []string{"duration-over-role"}},
 		{"no identity-based policy allows", []string{"policy-no-allow", "policy-action", "policy-resource", "iam-propagation"}},
+		// AWS's short words for any denial; the catalogue has rows of the same.
+		{"User: * is not authorized to perform: secretsmanager:* on resource: *", []string{"policy-no-allow", "policy-action", "policy-resource"}},
+		{"User: * is not authorized to perform: kms:* on resource: *", []string{"policy-no-allow", "policy-action", "policy-resource"}},
 		{"unable to parse private key", []string{"proof-form", "proof-unreadable", "leaf-key-type"}},
 		{"invalid certificate chain", []string{"proof-form"}},
 		{"unable to use cert store signer on linux", []string{"settings-missing", "proof-missing"}},
