@@ -53,6 +53,10 @@ var assumptions = [...]string{
 	"session-policy-not-found", "packed-policy-too-large", "iam-propagation",
 }
 
+// trusts are the reasons for which a role lets in neither a caller nor EKS; a
+// role that is not there is worded as one that does not.
+var trusts = [...]string{"policy-principal", "policy-action", "policy-condition", "policy-condition-key-missing", "trust-no-statement", "trust-tag-session", "role-not-found"}
+
 // nowhere are the reasons for which an SDK finds no credentials at all.
 var nowhere = [...]string{"injection-missed", "settings-missing", "environment-imds"}
 
@@ -67,6 +71,7 @@ func hearsay() []heard {
 		{"DurationSeconds exceeds the MaxSessionDuration", []string{"duration-over-role"}},
 		{"no identity-based policy allows", []string{"policy-no-allow", "policy-action", "policy-resource", "iam-propagation"}},
 		// AWS's short words for any denial; the catalogue has rows of the same.
+		{"User: * is not authorized to perform: sts:AssumeRole on resource: *", append(trusts[:len(trusts):len(trusts)], "policy-no-allow")},
 		{"User: * is not authorized to perform: secretsmanager:* on resource: *", []string{"policy-no-allow", "policy-action", "policy-resource"}},
 		{"User: * is not authorized to perform: kms:* on resource: *", []string{"policy-no-allow", "policy-action", "policy-resource"}},
 		{"unable to parse private key", []string{"proof-form", "proof-unreadable", "leaf-key-type"}},
@@ -96,6 +101,7 @@ func hearsay() []heard {
 		{"Google identity token: *Not Found", []string{"google-account-missing"}},
 		{"Google identity token: *status 404", []string{"google-account-missing"}},
 		{"generateIdToken: NOT_FOUND", []string{"google-account-missing"}},
+		{"EKS does not have permissions to assume the associated role", trusts[:]},
 		{"No service account role association found", []string{"eks-association-missing"}},
 		{"date value out of range", []string{"empty-credentials"}},
 		{"partial credentials found", []string{"environment-profile"}},

@@ -77,6 +77,8 @@ func TestWhatUsersSee(t *testing.T) {
 		"An error occurred (InvalidIdentityToken) when calling the AssumeRoleWithWebIdentity operation: Couldn't retrieve verification key from your identity provider,  please reference AssumeRoleWithWebIdentity documentation for requirements": "issuer-unreachable",
 		"AccessDeniedException: User: arn:aws:sts::111122223333:assumed-role/r/s is not authorized to perform: secretsmanager:GetSecretValue on resource: arn:aws:secretsmanager:us-east-1:111122223333:secret:db-AbCdEf":                           "policy-no-allow",
 		"AccessDeniedException: User: arn:aws:sts::111122223333:assumed-role/r/s is not authorized to perform: kms:Decrypt on resource: arn:aws:kms:us-east-1:111122223333:key/1":                                                                   "policy-no-allow",
+		"AccessDenied: User: arn:aws:iam::111122223333:user/ci is not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::111122223333:role/reader":                                                                                     "policy-principal",
+		"AccessDeniedException: Unauthorized Exception! EKS does not have permissions to assume the associated role.":                                                                                                                               "policy-principal",
 		"OverflowError: date value out of range":                                "empty-credentials",
 		"ResourceNotFoundException: No service account role association found.": "eks-association-missing",
 	} {
