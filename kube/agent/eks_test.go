@@ -2,11 +2,13 @@ package agent
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"daypass.dev"
+	"daypass.dev/doctor"
 	"daypass.dev/exchange"
 	"daypass.dev/kube/api/v1alpha1"
 	"daypass.dev/policy"
@@ -120,6 +122,10 @@ func TestEKSRefusals(t *testing.T) {
 			if got.Code != row.code || got.status < 400 || d.Reason != slug {
 				t.Errorf("%+v; %s %d %s", got, d.Reason, d.Status, d.Detail)
 			}
+			said := got.Code + ": " + got.Message // as an SDK words it
+			if found := doctor.Recognise(said); !slices.Contains(found, slug) {
+				t.Errorf("doctor reads %v in %q, not %s", found, said, slug)
+			}
 		})
 	}
 }
@@ -136,8 +142,12 @@ func TestEKSOfAnUnboundToken(t *testing.T) {
 	call := &exchange.PodIdentity{
 		Cluster: "prod", Token: shown{token}, Node: nodeCredentials{s, account}, Region: "us-east-1", Endpoint: s.sandbox.URL, Client: s.sandbox.Client(),
 	}
-	if _, err := call.Credentials(t.Context()); err == nil || strings.Contains(err.Error(), text) {
-		t.Errorf("%v", err)
+	_, err = call.Credentials(t.Context())
+	if err == nil || strings.Contains(err.Error(), text) {
+		t.Fatal(err)
+	}
+	if found := doctor.Recognise(err.Error()); !slices.Contains(found, "token-unbound") {
+		t.Errorf("doctor reads %v in %q", found, err)
 	}
 	if d := s.sandbox.Last(t, "AssumeRoleForPodIdentity"); d.Reason != "token-unbound" {
 		t.Errorf("%+v", d)
