@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -21,6 +23,9 @@ type directory struct {
 	watched cache.Cache
 	live    client.Client
 	kinds   []client.Object
+
+	mu      sync.Mutex
+	missing map[client.ObjectKey]time.Time // ServiceAccounts that were not there, when
 }
 
 func newDirectory(config *rest.Config, more ...client.Object) (*directory, error) {
@@ -33,7 +38,7 @@ func newDirectory(config *rest.Config, more ...client.Object) (*directory, error
 	if err != nil {
 		return nil, fmt.Errorf("reaching the cluster: %w", err)
 	}
-	return &directory{watched, live, append(more, &corev1.ServiceAccount{}, &v1alpha1.PodIdentityAssociation{})}, nil
+	return &directory{watched: watched, live: live, kinds: append(more, &corev1.ServiceAccount{}, &v1alpha1.PodIdentityAssociation{})}, nil
 }
 
 // bare keeps what identities and injection look at; there are many objects, and
@@ -87,11 +92,31 @@ func (d *directory) ready(ctx context.Context) error {
 	return nil
 }
 
+// lacks tells that the API server had no such ServiceAccount a second ago: a pod
+// that has lost its own cannot have it asked each time.
+func (d *directory) lacks(key client.ObjectKey) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return time.Since(d.missing[key]) < time.Second
+}
+
+func (d *directory) lost(key client.ObjectKey) {
+	const most = 1000
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.missing == nil || len(d.missing) >= most {
+		d.missing = map[client.ObjectKey]time.Time{}
+	}
+	d.missing[key] = time.Now()
+}
+
 func (d *directory) Lookup(ctx context.Context, namespace, name string) (*corev1.ServiceAccount, []v1alpha1.PodIdentityAssociation, error) {
 	account, key := &corev1.ServiceAccount{}, client.ObjectKey{Namespace: namespace, Name: name}
 	err := d.watched.Get(ctx, key, account)
-	if apierrors.IsNotFound(err) { // perhaps made a moment ago, with the pod
-		err = d.live.Get(ctx, key, account)
+	if apierrors.IsNotFound(err) && !d.lacks(key) { // perhaps made a moment ago, with the pod
+		if err = d.live.Get(ctx, key, account); apierrors.IsNotFound(err) {
+			d.lost(key)
+		}
 	}
 	if apierrors.IsNotFound(err) {
 		account, err = nil, nil

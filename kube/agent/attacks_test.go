@@ -227,8 +227,11 @@ func TestAPodWhoseAddressComes(t *testing.T) {
 	s := newStage(t)
 	bare := s.pod("shop", "web-1", "web", "n1").DeepCopy()
 	bare.Status.PodIPs = nil
-	s.place(bare)
 	token := s.sign(claims("shop", "web-1", "web"))
+	if got := s.ask(token, "127.0.0.1"); got.status != 200 { // from now on AWS is not waited for
+		t.Fatalf("%+v", got)
+	}
+	s.place(bare)
 	var all sync.WaitGroup
 	for range 20 {
 		all.Go(func() {
@@ -246,6 +249,30 @@ func TestAPodWhoseAddressComes(t *testing.T) {
 	s.place(bare)
 	if got := s.ask(token, "127.0.0.1"); got.status < 500 {
 		t.Errorf("whose address does not come: %+v", got)
+	}
+	ended := s.pod("shop", "web-1", "web", "n1").DeepCopy() // its address may be another's by now
+	ended.Status.Phase = corev1.PodFailed
+	s.place(bare)
+	time.AfterFunc(20*time.Millisecond, func() { s.place(ended) })
+	if got := s.ask(token, "127.0.0.1"); got.status == 200 {
+		t.Errorf("who has ended meanwhile: %+v", got)
+	}
+}
+
+// Who keeps the token of a pod that is gone cannot have the API server asked
+// each time.
+func TestAPodThatIsGoneIsAskedForOnce(t *testing.T) {
+	s := newStage(t)
+	s.pod("shop", "web-1", "web", "n1")
+	token := s.sign(claims("shop", "web-1", "web"))
+	s.without("shop", "web-1")
+	for range 5 {
+		if got := s.ask(token, "127.0.0.1"); got.status != 403 {
+			t.Errorf("%+v", got)
+		}
+	}
+	if s.cluster.fresh != 1 {
+		t.Errorf("the API server was asked %d times", s.cluster.fresh)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // Addresses says what to do about a caller whose address is none of its pod's:
@@ -24,8 +25,11 @@ const (
 // pod finds the caller in the cluster, on this node.
 func (v *Vendor) pod(ctx context.Context, c Caller) (*corev1.Pod, error) {
 	pod, err := v.Directory.Pod(ctx, c.Namespace, c.Pod, false)
-	if err == nil && (pod == nil || pod.UID != c.UID) { // perhaps made a moment ago
+	if another := pod == nil || pod.UID != c.UID; err == nil && another && !v.known(c.UID) { // perhaps made a moment ago
 		pod, err = v.Directory.Pod(ctx, c.Namespace, c.Pod, true)
+		if err == nil && (pod == nil || pod.UID != c.UID) {
+			v.lost(c.UID)
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("looking up pod %s/%s: %w", c.Namespace, c.Pod, err)
@@ -49,6 +53,26 @@ func (v *Vendor) pod(ctx context.Context, c Caller) (*corev1.Pod, error) {
 	return v.at(ctx, pod, c)
 }
 
+// lost remembers a pod that the API server itself does not have any more: it
+// does not come back, and whoever keeps its token cannot have the API server
+// asked each time.
+func (v *Vendor) lost(pod types.UID) {
+	const most = 1000
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.gone == nil || len(v.gone) >= most {
+		v.gone = map[types.UID]bool{}
+	}
+	v.gone[pod] = true
+}
+
+// known tells that a pod is lost.
+func (v *Vendor) known(pod types.UID) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.gone[pod]
+}
+
 func accountOf(pod *corev1.Pod) string {
 	if pod.Spec.ServiceAccountName == "" {
 		return "default"
@@ -69,6 +93,7 @@ func (v *Vendor) at(ctx context.Context, pod *corev1.Pod, c Caller) (*corev1.Pod
 	if addressed(pod, c.From) {
 		return pod, nil
 	}
+	seen := false // by the watch
 	for len(pod.Status.PodIPs) == 0 && !pod.Spec.HostNetwork {
 		select {
 		case <-ctx.Done():
@@ -82,11 +107,16 @@ func (v *Vendor) at(ctx context.Context, pod *corev1.Pod, c Caller) (*corev1.Pod
 		case err != nil:
 			return nil, fmt.Errorf("looking up pod %s/%s: %w", c.Namespace, c.Pod, err)
 		case next == nil || next.UID != c.UID:
+			if seen {
+				return nil, refuse("pod-gone", "pod %s/%s went away", c.Namespace, c.Pod)
+			}
 			continue
+		case ended(next): // its address may be another's
+			return nil, refuse("pod-gone", "pod %s/%s has ended: %s", c.Namespace, c.Pod, next.Status.Phase)
 		case addressed(next, c.From):
 			return next, nil
 		}
-		pod = next
+		pod, seen = next, true
 	}
 	err := refuse("pod-other-address", "a token of pod %s/%s was shown from %s, which is not its address", c.Namespace, c.Pod, c.From)
 	if v.Addresses == Audit {

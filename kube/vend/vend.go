@@ -84,6 +84,7 @@ type Vendor struct {
 	groups map[v1alpha1.Method]*refresh.Group
 	shares map[string]*share // :: key of a group
 	pods   map[types.UID]user
+	gone   map[types.UID]bool
 	closed bool
 }
 
