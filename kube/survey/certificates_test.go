@@ -98,8 +98,14 @@ func TestCertificatesOfCertManager(t *testing.T) {
 	const refused = "AccessDeniedException: no (issuer-access): allow it"
 	bySecret, byDriver := pod(nil), pod(nil)
 	bySecret.Spec.Volumes = []corev1.Volume{{Name: inject.CertificateVolume, VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "web-certificate"}}}}
-	byDriver.UID = "uid"
+	byDriver.UID, byDriver.Status.Phase = "uid", corev1.PodPending
 	byDriver.Spec.Volumes = []corev1.Volume{{Name: "certificate", VolumeSource: corev1.VolumeSource{CSI: &corev1.CSIVolumeSource{Driver: "csi.cert-manager.io"}}}}
+	running := byDriver.DeepCopy() // a renewal is under way, or was refused
+	running.Status.Phase = corev1.PodRunning
+	if got := checksOf(t, running, func(p *patient) { p.secret(t.Context()) }, request("a", "10:00:00", "False", refused, ofPod)); len(got) != 1 ||
+		got[0].Verdict != doctor.Warn || got[0].Reason != "issuer-access" {
+		t.Errorf("the driver's, of a pod that runs: %+v", got)
+	}
 	for name, row := range map[string]struct {
 		pod     *corev1.Pod
 		objects []client.Object

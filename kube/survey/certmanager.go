@@ -4,8 +4,12 @@ import (
 	"context"
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -21,9 +25,11 @@ const certifiedBy = "cert-manager.io/certificate-name"
 // where nothing can be told: there is no cert-manager, say.
 func (p *patient) wanting(ctx context.Context, secret string) bool {
 	var of []string // Certificates
-	for _, c := range p.certManager(ctx, "Certificate") {
-		if name, _, _ := unstructured.NestedString(c.Object, "spec", "secretName"); secret != "" && name == secret {
-			of = append(of, c.GetName())
+	if secret != "" {
+		for _, c := range p.certManager(ctx, "Certificate") {
+			if name, _, _ := unstructured.NestedString(c.Object, "spec", "secretName"); name == secret {
+				of = append(of, c.GetName())
+			}
 		}
 	}
 	var latest *unstructured.Unstructured
@@ -38,6 +44,10 @@ func (p *patient) wanting(ctx context.Context, secret string) bool {
 	if latest == nil {
 		return false
 	}
+	verdict := doctor.Fail
+	if secret == "" && p.pod.Status.Phase != corev1.PodPending {
+		verdict = doctor.Warn // it runs with the one before
+	}
 	conditions, _, _ := unstructured.NestedSlice(latest.Object, "status", "conditions")
 	for _, one := range conditions {
 		c, ok := one.(map[string]any)
@@ -49,18 +59,21 @@ func (p *patient) wanting(ctx context.Context, secret string) bool {
 		if said := doctor.Recognise(message); len(said) > 0 { // our issuer names its reason
 			slug = said[0]
 		}
-		p.say(doctor.Fail, slug, "CertificateRequest %s, for the pod's certificate, is not answered: %s", latest.GetName(), message)
+		p.say(verdict, slug, "CertificateRequest %s, for the pod's certificate, is not answered: %s", latest.GetName(), message)
 		return true
 	}
 	return false
 }
 
 // certManager lists objects of cert-manager in the pod's namespace; none where
-// there is no cert-manager, or they may not be read.
+// there is no cert-manager. It says so where they may not be read.
 func (p *patient) certManager(ctx context.Context, kind string) []unstructured.Unstructured {
 	var list unstructured.UnstructuredList
 	list.SetGroupVersionKind(schema.GroupVersionKind{Group: "cert-manager.io", Version: "v1", Kind: kind + "List"})
 	if err := p.objects.List(ctx, &list, client.InNamespace(p.pod.Namespace)); err != nil {
+		if !meta.IsNoMatchError(err) && !apierrors.IsNotFound(err) && !runtime.IsNotRegisteredError(err) {
+			p.say(doctor.Unknown, "", "%ss of cert-manager were not seen: %s", kind, short(err))
+		}
 		return nil
 	}
 	return list.Items

@@ -322,20 +322,21 @@ const tries = 10 * time.Second
 // trouble, and whether it was said before there were credentials.
 func (s *said) read(container string, log io.Reader) (last string, early bool) {
 	var lastAt time.Time
+	none := false // the last tells of none at all
 	for scan := bufio.NewScanner(log); scan.Scan(); {
 		stamp, line, _ := strings.Cut(scan.Text(), " ")
 		at, _ := time.Parse(time.RFC3339Nano, stamp)
 		switch {
 		case strings.Contains(line, "credentials renewed"):
-			s.renewed, last = at, "" // what was said before is mended
+			s.renewed, last, none = at, "", false // what was said before is mended
 		case doctor.Recognise(line) == nil:
 		case strings.Contains(line, "refused a caller"):
 			s.refused = fmt.Sprintf("container %s said: %.500s", container, line)
 		default:
-			last, lastAt = fmt.Sprintf("container %s said: %.500s", container, line), at
+			last, lastAt, none = fmt.Sprintf("container %s said: %.500s", container, line), at, foundNone(line)
 		}
 	}
-	return last, foundNone(last) && s.renewed.After(lastAt.Add(-tries))
+	return last, none && s.renewed.After(lastAt.Add(-tries))
 }
 
 // better tells that a log has spoken of AWS's own words already.
