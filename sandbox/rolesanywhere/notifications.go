@@ -84,6 +84,11 @@ func setNotifications(q *request) error {
 	if err := q.read(&in); err != nil {
 		return err
 	}
+	if q.op == "PutNotificationSettings" { // what an operation does not know it ignores
+		in.Keys = nil
+	} else {
+		in.Settings = nil
+	}
 	q.id = in.ID
 	if err := anchors().enter(q); err != nil {
 		return err

@@ -226,23 +226,9 @@ func TestBodiesOfTheControlPlane(t *testing.T) {
 		t.Fatal(err)
 	}
 	neither := `{"name":"a","source":{"sourceType":"CERTIFICATE_BUNDLE","sourceData":{"x509CertificateData":` + string(source) + `}},"notificationSettings":[{"event":"CA_CERTIFICATE_EXPIRY","threshold":9}]}`
-	for body, want := range map[string]string{
-		neither: "anywhere-parameter",
-		`{"name":"p","roleArns":["` + roleARN + `"],"tipConfiguration":{"status":"ENABLED"}}`: "operation-not-built",
-		`{"name":1}`:         "anywhere-body",
-		`not JSON`:           "anywhere-body",
-		`[]`:                 "anywhere-body",
-		`{}{}`:               "anywhere-body",
-		`null`:               "anywhere-body",
-		``:                   "anywhere-parameter",
-		`{"name":"a"}`:       "anywhere-parameter",
-		`{"unknown":"only"}`: "anywhere-parameter",
-	} {
-		path, operation, status := "/trustanchors", "CreateTrustAnchor", http.StatusBadRequest
-		if want == "operation-not-built" {
-			path, operation, status = "/profiles", "CreateProfile", http.StatusNotImplemented
-		}
-		r, err := http.NewRequest("POST", d.sandbox.URL+path, strings.NewReader(body))
+	send := func(method, path, operation, body string, status int, want string) {
+		t.Helper()
+		r, err := http.NewRequest(method, d.sandbox.URL+path, strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -261,4 +247,27 @@ func TestBodiesOfTheControlPlane(t *testing.T) {
 			t.Errorf("%s: %d for %s, want %s", body, answer.StatusCode, last.Reason, want)
 		}
 	}
+	for body, want := range map[string]string{
+		neither: "anywhere-parameter",
+		`{"name":"p","roleArns":["` + roleARN + `"],"tipConfiguration":{"status":"ENABLED"}}`: "operation-not-built",
+		`{"name":1}`:         "anywhere-body",
+		`not JSON`:           "anywhere-body",
+		`[]`:                 "anywhere-body",
+		`{}{}`:               "anywhere-body",
+		`null`:               "anywhere-body",
+		``:                   "anywhere-parameter",
+		`{"name":"a"}`:       "anywhere-parameter",
+		`{"unknown":"only"}`: "anywhere-parameter",
+	} {
+		path, operation, status := "/trustanchors", "CreateTrustAnchor", http.StatusBadRequest
+		if want == "operation-not-built" {
+			path, operation, status = "/profiles", "CreateProfile", http.StatusNotImplemented
+		}
+		send("POST", path, operation, body, status, want)
+	}
+	// Each ignores what only the other knows, and may not be had by its right.
+	send("PATCH", "/put-notifications-settings", "PutNotificationSettings",
+		`{"trustAnchorId":"`+d.anchor.ID+`","notificationSettingKeys":[{"event":"CA_CERTIFICATE_EXPIRY"}]}`, http.StatusBadRequest, "anywhere-parameter")
+	send("PATCH", "/reset-notifications-settings", "ResetNotificationSettings",
+		`{"trustAnchorId":"`+d.anchor.ID+`","notificationSettings":[{"event":"CA_CERTIFICATE_EXPIRY","enabled":false}]}`, http.StatusBadRequest, "anywhere-parameter")
 }
