@@ -53,7 +53,7 @@ clusterless:
 unit: # less what the subjects run; without debug information, which is a third of the linking
 	all=$$($(GO) list ./... | grep -vxE 'daypass.dev/e2e/($(if $(ROOT),$(subst $() ,|,$(subst +, ,$(SUBJECTS)))|kube/.*))') && $(GO) test -ldflags='-s -w' $$all
 
-subject/%: # on a cluster of its own
+subject/%: # on a cluster that nobody else uses
 	$(CLUSTER) down --name test-$(firstword $(subst +, ,$*))
 	DAYPASS_CLUSTER=test-$(firstword $(subst +, ,$*)) $(GO) test -ldflags='-s -w' -count=1 -p 1 -timeout 30m \
 		$(patsubst %,./e2e/%,$(patsubst kube,kube/...,$(subst +, ,$*))); \
@@ -82,6 +82,7 @@ soak: ## long clocks, loads, kill loops, a minute of every fuzz target
 	DAYPASS_CLUSTER=1 $(GO) test -count=1 -p 1 -timeout 90m -tags soak $(CLUSTERED)
 	$(GO) run ./e2e/fuzz -time 60s
 
+bench: export GOGC = 100
 bench: ## the budgets
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 

@@ -38,6 +38,10 @@ func Built(ctx context.Context, pkgs ...string) (dir string, err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
+	now := time.Now()
+	if err := os.Chtimes(dir, now, now); err != nil { // it is in use
+		return "", err
+	}
 	for name, file := range files {
 		if err := os.Symlink(file, filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrExist) {
 			return "", err

@@ -62,7 +62,7 @@ func firstOfNamespace(status string) bool {
 // The container is named as in a pod's status: containerd://ID.
 func Process(container string) (int, error) {
 	_, id, ok := strings.Cut(container, "://")
-	if !ok {
+	if !ok || id == "" {
 		return 0, fmt.Errorf("%q is no container", container)
 	}
 	groups, err := filepath.Glob("/proc/[0-9]*/cgroup")
