@@ -3,7 +3,6 @@
 package webidentity
 
 import (
-	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -22,7 +21,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"daypass.dev/e2e/build"
 	"daypass.dev/e2e/kube"
 	"daypass.dev/e2e/kube/kubetest"
 	"daypass.dev/e2e/peers"
@@ -115,7 +113,7 @@ func newPublication(t *testing.T) *publication {
 	t.Helper()
 	kubetest.Need(t)
 	p := &publication{t: t, program: programs.Binary(t, "daypassctl"), dir: t.TempDir()}
-	starter, err := build.Ours(t.Context(), "", "daypass.dev/e2e/kube/cmd/cluster")
+	starter, err := kubetest.Starter(t.Context())
 	p.must(err)
 	run := func(args ...string) {
 		if out, err := exec.Command(starter, append(args, "--name=published", "--nodes=1", "--issuer="+publishedIssuer)...).CombinedOutput(); err != nil {
@@ -232,13 +230,12 @@ func (p *publication) newKey() (private, public string) {
 	}
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	private = write("sa.key", "PRIVATE KEY", der, err)
-	der, err = x509.MarshalPKIXPublicKey(crypto.PublicKey(key.Public()))
+	der, err = x509.MarshalPKIXPublicKey(key.Public())
 	return private, write("sa.pub", "PUBLIC KEY", der, err)
 }
 
-// apiServer starts a further API server of the cluster, in the place of the one
-// before, that signs with a key and knows these public ones, and returns a
-// kubeconfig for it.
+// apiServer starts a further API server of the cluster, beside the others, that
+// signs with a key and knows these public ones, and returns a kubeconfig for it.
 func (p *publication) apiServer(key string, public ...string) (kubeconfig string) {
 	p.t.Helper()
 	text, err := os.ReadFile(filepath.Join(p.Cluster.Dir, "node1", "node.json"))
