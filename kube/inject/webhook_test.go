@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,6 +20,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
+	"daypass.dev/doctor"
 	"daypass.dev/kube/api/v1alpha1"
 	"daypass.dev/kube/identity"
 )
@@ -92,7 +94,8 @@ func served(t testing.TB, h http.Handler) *httptest.Server {
 	return s
 }
 
-// The running webhook says of every golden pod what the pure function says.
+// The running webhook says of every golden pod what the pure function says, and
+// doctor reads what it says of those that are refused.
 func TestWebhookAgreesWithMutate(t *testing.T) {
 	var given, denied int
 	for _, g := range goldens(t) {
@@ -108,6 +111,9 @@ func TestWebhookAgreesWithMutate(t *testing.T) {
 				denied++
 				if got.Allowed || got.Patch != nil || got.Result.Code != 403 || !strings.Contains(got.Result.Message, refusal.Detail+" ("+refusal.Slug+"): ") {
 					t.Errorf("not refused as %v: %s", refusal, text)
+				}
+				if found := doctor.Recognise(got.Result.Message); !slices.Equal(found, []string{refusal.Slug}) {
+					t.Errorf("doctor reads %v, not %s, in %s", found, refusal.Slug, text)
 				}
 			case !got.Allowed:
 				t.Errorf("denied: %s", text)
@@ -186,19 +192,23 @@ func TestPodsThatAreRefused(t *testing.T) {
 	for name, test := range map[string]struct {
 		g    golden
 		pod  []byte
+		slug string
 		want string
 		code int32
 	}{
-		"bad ARN":        {bad, g.pod, `is not the ARN of a role: "reports" (role-arn-malformed): write it as`, 403},
-		"no account":     {nobody, g.pod, "ServiceAccount shop/web does not exist (service-account-missing): create the ServiceAccount", 403},
-		"3 MB":           {g, large, "the pod is larger than 3 MB (review-too-large): ", 403},
-		"not a pod":      {g, []byte(`{"metadata":{"name":"a"},"spec":{"containers":"` + strings.Repeat("x", 1000) + `"}}`), "reading the pod: ", 400},
-		"a pod in parts": {g, []byte(`{"metadata":{"name":"a"},"spec":{}}`), "it has no containers (review-malformed)", 400},
+		"bad ARN":        {bad, g.pod, "role-arn-malformed", `is not the ARN of a role: "reports" (role-arn-malformed): write it as`, 403},
+		"no account":     {nobody, g.pod, "service-account-missing", "ServiceAccount shop/web does not exist (service-account-missing): create the ServiceAccount", 403},
+		"3 MB":           {g, large, "review-too-large", "the pod is larger than 3 MB (review-too-large): ", 403},
+		"not a pod":      {g, []byte(`{"metadata":{"name":"a"},"spec":{"containers":"` + strings.Repeat("x", 1000) + `"}}`), "review-malformed", "reading the pod: ", 400},
+		"a pod in parts": {g, []byte(`{"metadata":{"name":"a"},"spec":{}}`), "review-malformed", "it has no containers (review-malformed)", 400},
 	} {
 		status, answer, text := ask(t, served(t, test.g.webhook()), review(test.pod))
 		if status != 200 || answer.Allowed || answer.UID == "" || answer.Patch != nil || answer.Result.Code != test.code ||
 			!strings.Contains(answer.Result.Message, test.want) || len(text) > 2000 {
 			t.Errorf("%s: %d %.500s", name, status, text)
+		}
+		if found := doctor.Recognise(answer.Result.Message); !slices.Equal(found, []string{test.slug}) {
+			t.Errorf("%s: doctor reads %v, not %s, in %.500s", name, found, test.slug, text)
 		}
 	}
 	// Where not even the start tells which review it is.
