@@ -89,6 +89,11 @@ func TestMissingPackagesAreNamedToThoseWhoCannotInstall(t *testing.T) {
 // A folder of programs serves those below, until a program changes.
 func TestBuiltProgramsServeWhoIsBelow(t *testing.T) {
 	dir := t.TempDir()
+	toolchain, err := exec.Command("go", "env", "GOCACHE").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("GOCACHE", strings.TrimSpace(string(toolchain))) // it would follow the user's
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	said := func(text string) (folder string) {
 		module(t, dir, text)
