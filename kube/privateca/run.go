@@ -72,8 +72,6 @@ func (s *Server) Run(ctx context.Context, config *rest.Config) error {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	config = rest.CopyConfig(config)
-	config.QPS = -1 // the API server's own fairness is the limit
 	known, err := scheme()
 	if err != nil {
 		return err

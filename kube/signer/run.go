@@ -82,8 +82,6 @@ func (s *Signer) Run(ctx context.Context, config *rest.Config) error {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	config = rest.CopyConfig(config)
-	config.QPS = -1 // the API server's own fairness is the limit
 	served, err := discover(config)
 	if err != nil {
 		return err
