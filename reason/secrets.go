@@ -52,7 +52,7 @@ func parameterStore() []Reason {
 		{"parameter-exists", "ParameterAlreadyExists", "The parameter already exists. To overwrite this value, set the overwrite option in the request to true.",
 			"there is a parameter of this name", "set Overwrite, or choose another name"},
 		{"parameter-name", "HierarchyLevelLimitExceededException", "",
-			"the name is one that parameters may not have", "use at most 15 levels, and no name that begins with aws or ssm"},
+			"the name is one that parameters may not have", "use at most 15 levels, and no name that begins with ssm or aws"},
 		{"parameter-type", "UnsupportedParameterType", "The parameter type is not supported.",
 			"the type is none of Parameter Store's", "use String, StringList or SecureString"},
 		{"parameter-pattern", "ParameterPatternMismatchException", "",
