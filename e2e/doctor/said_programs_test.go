@@ -27,6 +27,8 @@ import (
 
 func TestWhatProgramsSay(t *testing.T) { said(t, programRefusals(), newCaller) }
 
+// ctl asks the Go toolchain but once, for it takes its time, and there are many
+// calls.
 var ctl = sync.OnceValues(func() (string, error) {
 	return build.Ours(context.Background(), "", "daypass.dev/cmd/daypassctl")
 })
