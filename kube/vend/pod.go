@@ -25,7 +25,7 @@ const (
 // pod finds the caller in the cluster, on this node.
 func (v *Vendor) pod(ctx context.Context, c Caller) (*corev1.Pod, error) {
 	pod, err := v.Directory.Pod(ctx, c.Namespace, c.Pod, false)
-	if another := pod == nil || pod.UID != c.UID; err == nil && another && !v.known(c.UID) { // perhaps made a moment ago
+	if another := pod == nil || pod.UID != c.UID; err == nil && another && !v.isLost(c.UID) { // perhaps made a moment ago
 		pod, err = v.Directory.Pod(ctx, c.Namespace, c.Pod, true)
 		if err == nil && (pod == nil || pod.UID != c.UID) {
 			v.lost(c.UID)
@@ -66,8 +66,8 @@ func (v *Vendor) lost(pod types.UID) {
 	v.gone[pod] = true
 }
 
-// known tells that a pod is lost.
-func (v *Vendor) known(pod types.UID) bool {
+// isLost tells that a pod is one that lost was told of.
+func (v *Vendor) isLost(pod types.UID) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.gone[pod]
