@@ -25,6 +25,7 @@ func main() {
 		{"openssl", func() error { return peers.Packages(ctx, map[string]string{"openssl": "openssl", "jq": "jq"}) }},
 		{"aws-cli", func() error { _, err := peers.AWSCLI(ctx); return err }},
 		{"boto3", func() error { _, err := peers.Python(ctx); return err }},
+		{"aws-cli", func() error { _, err := peers.DebianWithAWSCLI(ctx, progress); return err }}, // of pods
 		{"javascript", func() error { _, _, err := peers.JavaScript(ctx); return err }},
 		{"podman", func() error {
 			env, err := peers.Podman(ctx, progress)
