@@ -53,11 +53,12 @@ clusterless:
 unit: # less what the subjects run; without debug information, which is a third of the linking
 	all=$$($(GO) list ./... | grep -vxE 'daypass.dev/e2e/($(if $(ROOT),$(subst $() ,|,$(subst +, ,$(SUBJECTS)))|kube/.*))') && $(GO) test -ldflags='-s -w' $$all
 
+subject/%: taken = test-$(firstword $(subst +, ,$*))
 subject/%: # on a cluster that nobody else uses
-	$(CLUSTER) down --name test-$(firstword $(subst +, ,$*))
-	DAYPASS_CLUSTER=test-$(firstword $(subst +, ,$*)) $(GO) test -ldflags='-s -w' -count=1 -p 1 -timeout 30m \
+	$(CLUSTER) down --name $(taken)
+	DAYPASS_CLUSTER=$(taken) $(GO) test -ldflags='-s -w' -count=1 -p 1 -timeout 30m \
 		$(patsubst %,./e2e/%,$(patsubst kube,kube/...,$(subst +, ,$*))); \
-		code=$$?; $(CLUSTER) down --name test-$(firstword $(subst +, ,$*)); exit $$code
+		code=$$?; $(CLUSTER) down --name $(taken); exit $$code
 
 page/%:
 	$(call ours,./e2e/walkthrough) $*

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"daypass.dev/pki"
 	"daypass.dev/reason"
@@ -133,30 +134,18 @@ func Recognise(text string) []string {
 		return best
 	}
 	lower := strings.ToLower(text)
-	consider := func(pattern string, slugs ...string) {
-		pattern = strings.TrimSuffix(pattern, ".")
-		n := len(strings.NewReplacer("%s", "", "*", "").Replace(pattern))
-		if n < length || n == 0 || !fitsIn(lower, pattern) {
-			return
+	for _, s := range sentences() {
+		if s.length < length || !s.in(lower) {
+			continue
 		}
-		if n > length {
-			best, length = nil, n
+		if s.length > length {
+			best, length = nil, s.length
 		}
-		for _, s := range slugs {
-			if !slices.Contains(best, s) {
-				best = append(best, s)
+		for _, slug := range s.slugs {
+			if !slices.Contains(best, slug) {
+				best = append(best, slug)
 			}
 		}
-	}
-	for _, h := range hearsay() {
-		consider(h.text, h.slugs...)
-	}
-	for _, r := range reason.All() {
-		consider(strings.ReplaceAll(r.Message, "%s", "*"), r.Slug)
-		if r.Message == "" && r.Code != "" && len(r.Cause) > telling {
-			consider(r.Cause, r.Slug) // as the sandbox says it, where AWS's words are not known
-		}
-		consider("hint: "+r.Mend, r.Slug) // as our own programs end
 	}
 	if best != nil {
 		return best
@@ -170,6 +159,9 @@ var code = regexp.MustCompile(`\b[A-Z][A-Za-z]+[a-z][A-Z][A-Za-z]+\b`)
 func byCode(text string) (slugs []string) {
 	const few = 4
 	said := code.FindAllString(text, -1)
+	if said == nil {
+		return nil
+	}
 	for _, r := range reason.All() {
 		if r.Code != "" && slices.Contains(said, r.Code) {
 			slugs = append(slugs, r.Slug)
@@ -181,16 +173,44 @@ func byCode(text string) (slugs []string) {
 	return slugs
 }
 
-// fitsIn tells whether pattern, in any case of letters, stands in a text in lower
-// case, with anything for each star.
-func fitsIn(text, pattern string) bool {
-	rest := text
-	for part := range strings.SplitSeq(strings.ToLower(pattern), "*") {
-		i := strings.Index(rest, part)
+// A sentence is what a text may hold, in any case of letters.
+type sentence struct {
+	parts  []string // in lower case, with anything between them
+	length int      // of all parts
+	slugs  []string
+}
+
+func sentenceOf(pattern string, slugs ...string) sentence {
+	pattern = strings.TrimSuffix(pattern, ".")
+	return sentence{strings.Split(strings.ToLower(pattern), "*"), len(strings.NewReplacer("%s", "", "*", "").Replace(pattern)), slugs}
+}
+
+// in tells whether the sentence stands in a text in lower case.
+func (s sentence) in(text string) bool {
+	for _, part := range s.parts {
+		i := strings.Index(text, part)
 		if i < 0 {
 			return false
 		}
-		rest = rest[i+len(part):]
+		text = text[i+len(part):]
 	}
 	return true
 }
+
+// sentences are what users report and what the catalogue says: a log has
+// hundreds of lines that are held against them.
+var sentences = sync.OnceValue(func() []sentence {
+	var all []sentence
+	for _, h := range hearsay() {
+		all = append(all, sentenceOf(h.text, h.slugs...))
+	}
+	for _, r := range reason.All() {
+		if r.Message != "" {
+			all = append(all, sentenceOf(strings.ReplaceAll(r.Message, "%s", "*"), r.Slug))
+		} else if r.Code != "" && len(r.Cause) > telling {
+			all = append(all, sentenceOf(r.Cause, r.Slug)) // as the sandbox says it, where AWS's words are not known
+		}
+		all = append(all, sentenceOf("hint: "+r.Mend, r.Slug)) // as our own programs end
+	}
+	return all
+})

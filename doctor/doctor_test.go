@@ -40,7 +40,7 @@ func TestEveryReasonIsKnown(t *testing.T) {
 // words, being longer.
 func hearsayOf(text string) []string {
 	for _, h := range hearsay() {
-		if fitsIn(strings.ToLower(text), h.text) {
+		if sentenceOf(h.text).in(strings.ToLower(text)) {
 			return append(h.slugs, "policy-explicit-deny")
 		}
 	}

@@ -63,10 +63,20 @@ func (p *patient) stored(value string) {
 	p.must(err)
 }
 
+// holds has a pod's secret stored, and its class say this of it.
+func holds(value, object, more string) func(*patient) {
+	return func(p *patient) {
+		p.t.Helper()
+		p.given()
+		p.stored(value)
+		p.class(object, more)
+	}
+}
+
 // mounted are pods that start with secrets as files, or do not start.
 func mounted() map[string]podRow {
 	rows := map[string]podRow{
-		"secret":    {before: func(p *patient) { p.given(); p.stored("x"); p.class("", "") }},
+		"secret":    {before: holds("x", "", "")},
 		"forgotten": {slug: "secret-not-found", before: func(p *patient) { p.given(); p.class("", "") }, mend: func(p *patient) { p.stored("x") }},
 		"forbidden": {
 			slug: "secrets-denied",
@@ -92,15 +102,11 @@ func mounted() map[string]podRow {
 		},
 		"plain": {
 			slug: "secrets-json", mend: func(p *patient) { p.class("", "") },
-			before: func(p *patient) { p.given(); p.stored("x"); p.class(", jmesPath: [{path: a, objectAlias: b}]", "") },
+			before: holds("x", ", jmesPath: [{path: a, objectAlias: b}]", ""),
 		},
 		"empty": {
 			slug: "secrets-jmes-result", mend: func(p *patient) { p.class(", jmesPath: [{path: a, objectAlias: b}]", "") },
-			before: func(p *patient) {
-				p.given()
-				p.stored(`{"a":"x"}`)
-				p.class(", jmesPath: [{path: c, objectAlias: b}]", "")
-			},
+			before: holds(`{"a":"x"}`, ", jmesPath: [{path: c, objectAlias: b}]", ""),
 		},
 		"cut": {
 			slug: "secrets-objects", mend: func(p *patient) { p.class("", "") },
@@ -118,7 +124,7 @@ func mounted() map[string]podRow {
 		},
 		"spelt": {
 			slug: "secrets-parameter", mend: func(p *patient) { p.class("", "") },
-			before: func(p *patient) { p.given(); p.stored("x"); p.class("", "    usePodIdentity: perhaps\n") },
+			before: holds("x", "", "    usePodIdentity: perhaps\n"),
 		},
 		"typeless": {
 			slug: "secrets-object", mend: func(p *patient) { p.class("", "") },
@@ -126,27 +132,15 @@ func mounted() map[string]podRow {
 		},
 		"upwards": {
 			slug: "secrets-path", mend: func(p *patient) { p.class(", objectAlias: db", "") },
-			before: func(p *patient) {
-				p.given()
-				p.stored("x")
-				p.class(", objectAlias: ../db", "    pathTranslation: \"False\"\n")
-			},
+			before: holds("x", ", objectAlias: ../db", "    pathTranslation: \"False\"\n"),
 		},
 		"nowhere-else": {
 			slug: "secrets-region", mend: func(p *patient) { p.class("", "") },
-			before: func(p *patient) {
-				p.given()
-				p.stored("x")
-				p.class(", objectAlias: db, failoverObject: {objectName: other}", "")
-			},
+			before: holds("x", ", objectAlias: db, failoverObject: {objectName: other}", ""),
 		},
 		"crooked": {
 			slug: "secrets-jmespath", mend: func(p *patient) { p.class(", jmesPath: [{path: a, objectAlias: b}]", "") },
-			before: func(p *patient) {
-				p.given()
-				p.stored(`{"a":"x"}`)
-				p.class(`, jmesPath: [{path: "a[", objectAlias: b}]`, "")
-			},
+			before: holds(`{"a":"x"}`, `, jmesPath: [{path: "a[", objectAlias: b}]`, ""),
 		},
 		"heavy": {
 			slug: "secrets-too-large", mend: func(p *patient) { p.class("", "") },
@@ -162,11 +156,7 @@ func mounted() map[string]podRow {
 		},
 		"onward": {
 			slug: "secrets-assume-role", mend: func(p *patient) { p.class("", "") },
-			before: func(p *patient) {
-				p.given()
-				p.stored("x")
-				p.class("", "    assumeRoleArn: arn:aws:iam::"+elsewhere+":role/no-such-role\n")
-			},
+			before: holds("x", "", "    assumeRoleArn: arn:aws:iam::"+elsewhere+":role/no-such-role\n"),
 		},
 		"nobody-there": {
 			slug: "identity-none", mend: (*patient).given,
@@ -206,7 +196,7 @@ func mounting(rows map[string]podRow) map[string]podRow {
 // tokenless: the driver is not told to send tokens, until then.
 func tokenless() map[string]podRow {
 	return mounting(map[string]podRow{
-		"tokenless": {slug: "secrets-no-token", before: func(p *patient) { p.given(); p.stored("x"); p.class("", "") }},
+		"tokenless": {slug: "secrets-no-token", before: holds("x", "", "")},
 	})
 }
 

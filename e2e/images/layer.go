@@ -112,6 +112,9 @@ func archive(entries map[string]entry) ([]byte, error) {
 	for _, e := range entries {
 		const around = 3 << 9 // headers, and the last block's rest
 		room += len(e.text) + around
+		if e.from == "" {
+			continue
+		}
 		if info, err := os.Stat(e.from); err == nil {
 			room += int(info.Size())
 		}

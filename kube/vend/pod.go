@@ -25,9 +25,8 @@ const (
 // pod finds the caller in the cluster, on this node.
 func (v *Vendor) pod(ctx context.Context, c Caller) (*corev1.Pod, error) {
 	pod, err := v.Directory.Pod(ctx, c.Namespace, c.Pod, false)
-	if another := pod == nil || pod.UID != c.UID; err == nil && another && !v.isLost(c.UID) { // perhaps made a moment ago
-		pod, err = v.Directory.Pod(ctx, c.Namespace, c.Pod, true)
-		if err == nil && (pod == nil || pod.UID != c.UID) {
+	if err == nil && !c.is(pod) && !v.isLost(c.UID) { // perhaps made a moment ago
+		if pod, err = v.Directory.Pod(ctx, c.Namespace, c.Pod, true); err == nil && !c.is(pod) {
 			v.lost(c.UID)
 		}
 	}
@@ -73,6 +72,9 @@ func (v *Vendor) isLost(pod types.UID) bool {
 	return v.gone[pod]
 }
 
+// is tells whether the pod of the caller's name, if there is one, is the caller.
+func (c Caller) is(pod *corev1.Pod) bool { return pod != nil && pod.UID == c.UID }
+
 func accountOf(pod *corev1.Pod) string {
 	if pod.Spec.ServiceAccountName == "" {
 		return "default"
@@ -106,7 +108,7 @@ func (v *Vendor) at(ctx context.Context, pod *corev1.Pod, c Caller) (*corev1.Pod
 		switch {
 		case err != nil:
 			return nil, fmt.Errorf("looking up pod %s/%s: %w", c.Namespace, c.Pod, err)
-		case next == nil || next.UID != c.UID:
+		case !c.is(next):
 			if seen {
 				return nil, refuse("pod-gone", "pod %s/%s went away", c.Namespace, c.Pod)
 			}

@@ -47,8 +47,8 @@ func operations() []operation {
 		{"TagResource", "POST", "/TagResource", tagResource},
 		{"UntagResource", "POST", "/UntagResource", untagResource},
 		{"ListTagsForResource", "GET", "/ListTagsForResource", listTags},
-		{"PutNotificationSettings", "PATCH", "/put-notifications-settings", setNotifications},
-		{"ResetNotificationSettings", "PATCH", "/reset-notifications-settings", setNotifications},
+		{"PutNotificationSettings", "PATCH", "/put-notifications-settings", putNotifications},
+		{"ResetNotificationSettings", "PATCH", "/reset-notifications-settings", resetNotifications},
 	}
 }
 

@@ -72,42 +72,54 @@ func with(there map[string]world.Notification, asked []askedSetting) (map[string
 	return all, nil
 }
 
-// setNotifications is PutNotificationSettings and ResetNotificationSettings, of
-// which the one names settings and the other keys, to give back to AWS; what is
-// not named stays.
-func setNotifications(q *request) error {
+func putNotifications(q *request) error {
 	var in struct {
 		ID       string         `json:"trustAnchorId"`
 		Settings []askedSetting `json:"notificationSettings"`
-		Keys     []askedSetting `json:"notificationSettingKeys"`
 	}
 	if err := q.read(&in); err != nil {
 		return err
 	}
-	if q.op == "PutNotificationSettings" { // what an operation does not know it ignores
-		in.Keys = nil
-	} else {
-		in.Settings = nil
+	return setNotifications(q, in.ID, in.Settings, func(there map[string]world.Notification) (map[string]world.Notification, error) {
+		return with(there, in.Settings)
+	})
+}
+
+// resetNotifications gives settings back to AWS.
+func resetNotifications(q *request) error {
+	var in struct {
+		ID   string         `json:"trustAnchorId"`
+		Keys []askedSetting `json:"notificationSettingKeys"`
 	}
-	q.id = in.ID
+	if err := q.read(&in); err != nil {
+		return err
+	}
+	return setNotifications(q, in.ID, in.Keys, func(there map[string]world.Notification) (map[string]world.Notification, error) {
+		all := maps.Clone(there)
+		for _, key := range in.Keys {
+			if err := key.checkKey(); err != nil {
+				return nil, err
+			}
+			delete(all, key.Event)
+		}
+		return all, nil
+	})
+}
+
+// setNotifications puts what change makes of them in the place of an anchor's
+// settings, of which these are named.
+func setNotifications(q *request, id string, named []askedSetting, change func(there map[string]world.Notification) (map[string]world.Notification, error)) error {
+	q.id = id
 	if err := anchors().enter(q); err != nil {
 		return err
 	}
-	if len(in.Settings)+len(in.Keys) == 0 {
+	if len(named) == 0 {
 		return faultf("anywhere-parameter", "no notification setting is named")
 	}
-	for _, key := range in.Keys {
-		if err := key.checkKey(); err != nil {
-			return err
-		}
-	}
 	return anchors().change(q, func(_ *world.Account, a *world.Anchor) error {
-		all, err := with(a.Notifications, in.Settings)
+		all, err := change(a.Notifications)
 		if err != nil {
 			return err
-		}
-		for _, key := range in.Keys {
-			delete(all, key.Event)
 		}
 		a.Notifications, a.Updated = all, q.Time
 		return nil
