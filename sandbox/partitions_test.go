@@ -47,7 +47,7 @@ func partitionWorld() string {
 // at is a client's settings: AWS's own host names, by way of the proxy.
 func (h home) at(s *sandboxtest.Sandbox, region string) aws.Config {
 	return aws.Config{
-		Region: region, HTTPClient: s.ProxyClient(), Retryer: func() aws.Retryer { return aws.NopRetryer{} },
+		Region: region, HTTPClient: sandboxtest.Patient{HTTPClient: s.ProxyClient()}, Retryer: func() aws.Retryer { return aws.NopRetryer{} },
 		Credentials: credentials.NewStaticCredentialsProvider(h.key, partitionSecret, ""),
 	}
 }

@@ -13,6 +13,8 @@ import (
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"daypass.dev/sandbox/sandboxtest"
 )
 
 // The scripts run this program itself, and whoami: a workload that knows
@@ -35,6 +37,7 @@ func whoami() {
 	ctx := context.Background()
 	cfg, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }))
 	if err == nil {
+		cfg.HTTPClient = sandboxtest.Patient{HTTPClient: cfg.HTTPClient}
 		var id *sts.GetCallerIdentityOutput
 		if id, err = sts.NewFromConfig(cfg).GetCallerIdentity(ctx, nil); err == nil {
 			fmt.Println(*id.Arn)

@@ -14,6 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"daypass.dev/sandbox/sandboxtest"
 )
 
 // The scripts run this program itself, and two clients that know nothing of
@@ -62,6 +64,7 @@ func awsConfig() aws.Config {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+	c.HTTPClient = sandboxtest.Patient{HTTPClient: c.HTTPClient}
 	return c
 }
 

@@ -92,9 +92,12 @@ func bootstrap(ctx context.Context, archive string) error {
 		}
 		_ = os.RemoveAll(dir)
 	}()
-	args := []string{"--variant=minbase", "--include=ca-certificates,awscli", release, dir}
+	// The last is only provided, not named, by what requires it: debootstrap does
+	// not look for that.
+	args := []string{"--variant=minbase", "--include=ca-certificates,awscli,python3-cffi-backend", release, dir}
 	if err := quiet(ctx, "debootstrap", args...); err != nil {
-		return fmt.Errorf("%w: %w", ErrAbsent, err)
+		log, _ := os.ReadFile(filepath.Join(dir, "debootstrap", "debootstrap.log"))
+		return fmt.Errorf("%w: %w%s", ErrAbsent, err, tail(string(log)))
 	}
 	for _, m := range []string{"proc", "sys"} {
 		_ = exec.Command("umount", filepath.Join(dir, m)).Run()
