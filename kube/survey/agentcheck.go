@@ -18,12 +18,11 @@ func (p *patient) agent(ctx context.Context) {
 	if p.pod.Annotations[inject.Injected] != string(inject.Agent) || node == "" {
 		return
 	}
-	var agents corev1.PodList
-	if err := p.objects.List(ctx, &agents, component("node")); err != nil {
+	all, err := p.agentsOf(ctx, map[string]bool{node: true})
+	if err != nil {
 		p.say(doctor.Unknown, "", "the agent of node %s was not seen: %s", node, short(err))
 		return
 	}
-	all := slices.DeleteFunc(agents.Items, func(a corev1.Pod) bool { return a.Spec.NodeName != node || over(&a) })
 	runs := slices.IndexFunc(all, func(a corev1.Pod) bool {
 		return len(a.Status.ContainerStatuses) > 0 && a.Status.ContainerStatuses[0].State.Running != nil
 	})

@@ -22,12 +22,14 @@ func TestTheAgentOfAPod(t *testing.T) {
 	agent := func(node string, state corev1.ContainerState, ready corev1.ConditionStatus) *corev1.Pod {
 		return &corev1.Pod{
 			ObjectMeta: metav1.ObjectMeta{Namespace: "daypass", Name: "daypass-node-" + node, UID: "uid-of-agent", Labels: component("node")},
-			Spec:       corev1.PodSpec{NodeName: node},
+			Spec:       corev1.PodSpec{NodeName: node, HostNetwork: true},
 			Status: corev1.PodStatus{
 				ContainerStatuses: []corev1.ContainerStatus{{State: state}}, Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: ready}},
 			},
 		}
 	}
+	player := agent("n1", running, corev1.ConditionTrue) // a tenant's pod
+	player.Spec.HostNetwork = false
 	event := func(name, reason, message string, minute int) *corev1.Event {
 		return &corev1.Event{
 			ObjectMeta: metav1.ObjectMeta{Namespace: "daypass", Name: name}, InvolvedObject: corev1.ObjectReference{UID: "uid-of-agent"},
@@ -43,6 +45,7 @@ func TestTheAgentOfAPod(t *testing.T) {
 	}{
 		"none":             {nil, doctor.Fail, "agent-down"},
 		"on another node":  {[]client.Object{agent("n2", running, corev1.ConditionTrue)}, doctor.Fail, "agent-down"},
+		"played":           {[]client.Object{player}, doctor.Fail, "agent-down"},
 		"crashed":          {[]client.Object{agent("n1", corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{}}, corev1.ConditionFalse)}, doctor.Fail, "agent-down"},
 		"ready":            {[]client.Object{agent("n1", running, corev1.ConditionTrue), event("a", "Unhealthy", port, 1)}, doctor.Pass, ""},
 		"starting":         {[]client.Object{agent("n1", running, corev1.ConditionFalse), event("a", "Pulled", port, 1)}, doctor.Warn, ""},

@@ -62,15 +62,14 @@ func (c *Cluster) agents(ctx context.Context, nodes map[string]bool) ([]Agent, e
 	if len(nodes) == 0 {
 		return nil, nil
 	}
-	var pods corev1.PodList
-	if err := c.objects.List(ctx, &pods, component("node")); err != nil {
+	pods, err := c.agentsOf(ctx, nodes)
+	if err != nil {
 		return nil, err
 	}
-	pods.Items = slices.DeleteFunc(pods.Items, func(p corev1.Pod) bool { return !nodes[p.Spec.NodeName] || over(&p) })
-	all := make([]Agent, len(pods.Items))
+	all := make([]Agent, len(pods))
 	var wait sync.WaitGroup
 	places := make(chan struct{}, agentsAtOnce)
-	for i, p := range pods.Items {
+	for i, p := range pods {
 		all[i] = Agent{Node: p.Spec.NodeName, Ready: isReady(&p)}
 		wait.Go(func() {
 			places <- struct{}{}
@@ -83,6 +82,19 @@ func (c *Cluster) agents(ctx context.Context, nodes map[string]bool) ([]Agent, e
 	wait.Wait()
 	slices.SortFunc(all, func(a, b Agent) int { return strings.Compare(a.Node, b.Node) })
 	return all, nil
+}
+
+// agentsOf are the agents' pods on these nodes. Labels are anybody's to set; the
+// node's network, on which every agent is, is not where pods are held to a
+// standard.
+func (c *Cluster) agentsOf(ctx context.Context, nodes map[string]bool) ([]corev1.Pod, error) {
+	var pods corev1.PodList
+	if err := c.objects.List(ctx, &pods, component("node")); err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(pods.Items, func(p corev1.Pod) bool {
+		return !nodes[p.Spec.NodeName] || !p.Spec.HostNetwork || over(&p)
+	}), nil
 }
 
 func (c *Cluster) ask(ctx context.Context, pod *corev1.Pod, a *Agent) error {

@@ -33,6 +33,8 @@ func TestInstallation(t *testing.T) {
 	webhook := &appsv1.Deployment{ObjectMeta: meta("webhook"), Spec: appsv1.DeploymentSpec{Replicas: &three, Template: template("by-webhook")}, Status: appsv1.DeploymentStatus{ReadyReplicas: 2}}
 	detector := &appsv1.Deployment{ObjectMeta: meta("detector"), Spec: appsv1.DeploymentSpec{Template: template("by-detector")}}
 	node := &appsv1.DaemonSet{ObjectMeta: meta("node"), Spec: appsv1.DaemonSetSpec{Template: template("by-node")}, Status: appsv1.DaemonSetStatus{NumberReady: 4, DesiredNumberScheduled: 5}}
+	another := webhook.DeepCopy()
+	another.Namespace, another.Spec.Template = "shop", template("by-a-tenant")
 	programs := []Program{{"daypass-detector", 0, 1}, {"daypass-webhook", 2, 3}, {"daypass-node", 4, 5}}
 	for name, row := range map[string]struct {
 		objects        []client.Object
@@ -45,6 +47,7 @@ func TestInstallation(t *testing.T) {
 		"everything":               {objects: []client.Object{webhook, detector, node}, cluster: "by-webhook", injects: true, programs: programs},
 		"no webhook":               {objects: []client.Object{detector, node}, cluster: "by-detector", injects: true, programs: slices.Delete(slices.Clone(programs), 1, 2)},
 		"agents alone":             {objects: []client.Object{node}, cluster: "by-node", agent: true, programs: programs[2:]},
+		"two webhooks":             {objects: []client.Object{webhook, another}, programs: []Program{}, unseen: true, missed: true},
 		"nothing":                  {programs: []Program{}},
 		"no right on Deployments":  {objects: []client.Object{webhook, node}, hidden: "*v1.DeploymentList", programs: []Program{}, unseen: true, missed: true},
 		"no right on DaemonSets":   {objects: []client.Object{webhook, node}, hidden: "*v1.DaemonSetList", cluster: "by-webhook", injects: true, programs: programs[1:2], missed: true},

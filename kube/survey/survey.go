@@ -87,7 +87,15 @@ func (c *Cluster) installation(ctx context.Context) installation {
 	}
 	of := map[string]*appsv1.Deployment{}
 	for i, d := range deployments.Items {
-		of[d.Labels[componentLabel]] = &deployments.Items[i]
+		name := d.Labels[componentLabel]
+		if other := of[name]; other != nil && other.Namespace != d.Namespace {
+			// Whoever may make a Deployment may label it so: whose settings count is
+			// not to be guessed.
+			in.unseen = fmt.Sprintf("two Deployments say that they are its %s: %s/%s and %s/%s", name, other.Namespace, other.Name, d.Namespace, d.Name)
+			in.missed, in.programs = in.unseen, []Program{}
+			return in
+		}
+		of[name] = &deployments.Items[i]
 		want := int32(1)
 		if d.Spec.Replicas != nil {
 			want = *d.Spec.Replicas
