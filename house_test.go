@@ -27,6 +27,7 @@ var rooms = map[string][]string{
 	"internal/cli":        {},
 	"internal/walk":       {},
 	"internal/page":       {"reason"},
+	"internal/sdk":        {},
 	"proof":               {"."},
 	"exchange/sigv4x509":  {},
 	"exchange":            {".", "proof", "reason", "exchange/sigv4x509", "pki"}, // which rule a refused certificate breaks
@@ -43,13 +44,13 @@ var rooms = map[string][]string{
 	"sandbox/page":        {"sandbox/world", "internal/page", "reason"},
 	"sandbox/*":           {"sandbox/world", "sandbox/wire", "sandbox/sigv4", "sandbox/oidc", "policy", "reason"},
 	"sandbox":             {"sandbox/**", "policy", "reason"},
-	"sandbox/sandboxtest": {"sandbox", "sandbox/**", "policy", "reason"},
+	"sandbox/sandboxtest": {"sandbox", "sandbox/**", "policy", "reason", "internal/sdk"}, // a client of it
 	"doctor":              {"reason", "proof", "pki", "policy"},
 	"doctor/gather":       {"doctor", "reason", "proof", "pki", "policy", "config", "exchange", "internal/cli"},
 	"setup":               {"policy", "pki", "reason"},
 	"kube/survey":         {"kube/identity", "kube/inject", "kube/api/v1alpha1", "doctor", "pki", "reason"},
 	"kube/page":           {"kube/survey", "internal/page", "reason"},
-	"secrets":             {".", "reason"},
+	"secrets":             {".", "reason", "internal/sdk"},
 	"kube/secrets":        {".", "proof", "kube/api/v1alpha1", "kube/vend", "kube/identity", "secrets", "reason"},
 	"kube/api/v1alpha1":   {},
 	"kube/identity":       {"kube/api/v1alpha1"},
@@ -68,7 +69,7 @@ var rooms = map[string][]string{
 
 // walls are outside packages that only the named rooms may bring in.
 var walls = map[string][]string{
-	"github.com/aws/":                        {"secrets", "cmd/daypassctl", "cmd/daypass-kube", "kube/privateca", "deliver/awssdk", "doctor/gather", "setup", "e2e/**", "sandbox/sandboxtest"},
+	"github.com/aws/":                        {"secrets", "internal/sdk", "cmd/daypassctl", "cmd/daypass-kube", "kube/privateca", "deliver/awssdk", "doctor/gather", "setup", "e2e/**", "sandbox/sandboxtest"},
 	"k8s.io/":                                {"kube/**", "cmd/daypass-kube", "e2e/**"},
 	"sigs.k8s.io/":                           {"kube/**", "cmd/daypass-kube", "e2e/**"},
 	"github.com/prometheus/":                 {"kube/**", "e2e/**"},

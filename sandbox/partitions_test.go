@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 
+	"daypass.dev/internal/sdk"
 	"daypass.dev/sandbox/sandboxtest"
 	"daypass.dev/sandbox/world"
 )
@@ -47,7 +48,7 @@ func partitionWorld() string {
 // at is a client's settings: AWS's own host names, by way of the proxy.
 func (h home) at(s *sandboxtest.Sandbox, region string) aws.Config {
 	return aws.Config{
-		Region: region, HTTPClient: sandboxtest.Patient{HTTPClient: s.ProxyClient()}, Retryer: func() aws.Retryer { return aws.NopRetryer{} },
+		Region: region, HTTPClient: sdk.Patient{HTTPClient: s.ProxyClient()}, Retryer: func() aws.Retryer { return aws.NopRetryer{} },
 		Credentials: credentials.NewStaticCredentialsProvider(h.key, partitionSecret, ""),
 	}
 }

@@ -17,6 +17,7 @@ import (
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
 	"daypass.dev"
+	"daypass.dev/internal/sdk"
 )
 
 // AWS's bounds of one call, and how many run at once for one reading.
@@ -243,10 +244,11 @@ func (s *session) observe(operation string, err error, begin time.Time) {
 
 // config is for clients of AWS's SDK in one region.
 func (r *Reader) config(region string, credentials aws.CredentialsProvider) aws.Config {
-	cfg := aws.Config{Region: region, Credentials: credentials, HTTPClient: http.DefaultClient, RetryMaxAttempts: 4}
-	if r.Client != nil {
-		cfg.HTTPClient = r.Client
+	client := r.Client
+	if client == nil {
+		client = http.DefaultClient
 	}
+	cfg := aws.Config{Region: region, Credentials: credentials, HTTPClient: sdk.Patient{HTTPClient: client}, RetryMaxAttempts: 4}
 	if r.Endpoint != "" {
 		cfg.BaseEndpoint = &r.Endpoint
 	}

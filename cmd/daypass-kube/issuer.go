@@ -8,12 +8,12 @@ import (
 	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/spf13/cobra"
 
 	"daypass.dev/config"
 	"daypass.dev/deliver/awssdk"
 	"daypass.dev/internal/cli"
+	"daypass.dev/internal/sdk"
 	"daypass.dev/kube/privateca"
 )
 
@@ -67,7 +67,7 @@ daypassctl setup bootstrap private-ca.`,
 // callAWS is how AWS is called: with what the settings name, else as the SDK
 // finds credentials. Region is each caller's own.
 func callAWS(ctx context.Context, s *config.Settings, l *slog.Logger) (aws.Config, error) {
-	to, err := awsconfig.LoadDefaultConfig(ctx)
+	to, err := sdk.Load(ctx)
 	if err != nil {
 		return to, fmt.Errorf("reading the AWS SDK's settings: %w", err)
 	}

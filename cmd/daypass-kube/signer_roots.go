@@ -19,7 +19,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/acmpca"
 	pcatypes "github.com/aws/aws-sdk-go-v2/service/acmpca/types"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
@@ -28,6 +27,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"daypass.dev/internal/cli"
+	"daypass.dev/internal/sdk"
 	signing "daypass.dev/kube/signer"
 	"daypass.dev/pki"
 )
@@ -217,7 +217,7 @@ kms:GetPublicKey.`,
 		if cluster == "" || key == "" {
 			return cli.Usagef("give both", "--cluster-name or --root-key is missing")
 		}
-		cfg, err := awsconfig.LoadDefaultConfig(c.Context())
+		cfg, err := sdk.Load(c.Context())
 		if err != nil {
 			return fmt.Errorf("reading the AWS SDK's settings: %w", err)
 		}

@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"daypass.dev/sandbox/sandboxtest"
+	"daypass.dev/internal/sdk"
 )
 
 // The scripts run this program itself, and whoami: a workload that knows
@@ -35,9 +35,8 @@ func TestMain(m *testing.M) {
 // from wherever its default chain finds them.
 func whoami() {
 	ctx := context.Background()
-	cfg, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }))
+	cfg, err := sdk.Load(ctx, awsconfig.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }))
 	if err == nil {
-		cfg.HTTPClient = sandboxtest.Patient{HTTPClient: cfg.HTTPClient}
 		var id *sts.GetCallerIdentityOutput
 		if id, err = sts.NewFromConfig(cfg).GetCallerIdentity(ctx, nil); err == nil {
 			fmt.Println(*id.Arn)

@@ -16,6 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"daypass.dev/internal/cli"
+	"daypass.dev/internal/sdk"
 )
 
 func associationsImport() *cobra.Command {
@@ -54,7 +55,7 @@ func openEKS(ctx context.Context, name string) (*eksCluster, error) {
 	if err := checkCluster(name); err != nil {
 		return nil, err
 	}
-	config, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithEC2IMDSClientEnableState(imds.ClientDisabled))
+	config, err := sdk.Load(ctx, awsconfig.WithEC2IMDSClientEnableState(imds.ClientDisabled))
 	if err != nil {
 		return nil, cli.Usagef("see that the AWS CLI works here", "finding out whom to be: %w", err)
 	}

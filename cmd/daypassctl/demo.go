@@ -23,6 +23,7 @@ import (
 
 	"daypass.dev"
 	"daypass.dev/exchange"
+	"daypass.dev/internal/sdk"
 	"daypass.dev/pki"
 	"daypass.dev/proof"
 	"daypass.dev/sandbox"
@@ -109,7 +110,7 @@ func (s *stage) sdk(id, secret, token string) aws.Config {
 	return aws.Config{
 		Region:       s.world.Region,
 		BaseEndpoint: aws.String(s.server.URL()),
-		HTTPClient:   s.client(),
+		HTTPClient:   sdk.Patient{HTTPClient: s.client()},
 		Credentials:  credentials.NewStaticCredentialsProvider(id, secret, token),
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"daypass.dev/doctor"
 	"daypass.dev/doctor/gather"
 	"daypass.dev/internal/cli"
+	"daypass.dev/internal/sdk"
 	"daypass.dev/reason"
 )
 
@@ -112,7 +113,7 @@ func (o *doctorOptions) examined(ctx context.Context) *gather.Case {
 // operator is who reads AWS: whoever the AWS CLI would be here. Nil if there
 // are no credentials, and then why.
 func operator(ctx context.Context) (*aws.Config, string) {
-	c, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithEC2IMDSClientEnableState(imds.ClientDisabled))
+	c, err := sdk.Load(ctx, awsconfig.WithEC2IMDSClientEnableState(imds.ClientDisabled))
 	if err == nil {
 		_, err = c.Credentials.Retrieve(ctx)
 	}

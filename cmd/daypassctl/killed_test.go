@@ -21,7 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
-	"daypass.dev/sandbox/sandboxtest"
+	"daypass.dev/internal/sdk"
 )
 
 const trustAccount = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":"sts:AssumeRole"}]}`
@@ -81,7 +81,7 @@ func run(t *testing.T, state string) *running {
 	r.config = aws.Config{
 		Region: "us-east-1", BaseEndpoint: &url,
 		// One for all clients: each of its own would leave its connections behind.
-		HTTPClient:  sandboxtest.Patient{HTTPClient: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}},
+		HTTPClient:  sdk.Patient{HTTPClient: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}},
 		Retryer:     func() aws.Retryer { return aws.NopRetryer{} },
 		Credentials: credentials.NewStaticCredentialsProvider(values["AWS_ACCESS_KEY_ID"], values["AWS_SECRET_ACCESS_KEY"], ""),
 	}

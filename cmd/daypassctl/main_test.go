@@ -15,7 +15,7 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"daypass.dev/sandbox/sandboxtest"
+	"daypass.dev/internal/sdk"
 )
 
 // The scripts run this program itself, and two clients that know nothing of
@@ -59,12 +59,11 @@ func exitCodeIs(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func awsConfig() aws.Config {
-	c, err := config.LoadDefaultConfig(context.Background(), config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }))
+	c, err := sdk.Load(context.Background(), config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	c.HTTPClient = sandboxtest.Patient{HTTPClient: c.HTTPClient}
 	return c
 }
 

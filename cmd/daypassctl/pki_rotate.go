@@ -8,12 +8,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/rolesanywhere"
 	"github.com/aws/aws-sdk-go-v2/service/rolesanywhere/types"
 	"github.com/spf13/cobra"
 
 	"daypass.dev/internal/cli"
+	"daypass.dev/internal/sdk"
 	"daypass.dev/kube/signer"
 	"daypass.dev/pki"
 )
@@ -128,7 +128,7 @@ func (s rotateSettings) finishWith(ctx context.Context, keeper *signer.Keeper, o
 
 // trust makes these the trust anchor's roots.
 func (s rotateSettings) trust(ctx context.Context, roots string) error {
-	cfg, err := config.LoadDefaultConfig(ctx)
+	cfg, err := sdk.Load(ctx)
 	if err != nil {
 		return fmt.Errorf("finding AWS credentials: %w", err)
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"daypass.dev/e2e/stage"
-	"daypass.dev/sandbox/sandboxtest"
+	"daypass.dev/internal/sdk"
 )
 
 func trusting(roots *x509.CertPool) *http.Client {
@@ -31,7 +31,7 @@ func (s *scene) workload(ctx context.Context, t *testing.T) {
 	torn := c.Token[:len(c.Token)-8] + "AAAAAAA="
 	key := func(id, secret, token string) aws.Config {
 		return aws.Config{
-			Region: "us-east-1", BaseEndpoint: aws.String(s.aws["AWS_ENDPOINT_URL"]), HTTPClient: sandboxtest.Patient{HTTPClient: s.client(t)},
+			Region: "us-east-1", BaseEndpoint: aws.String(s.aws["AWS_ENDPOINT_URL"]), HTTPClient: sdk.Patient{HTTPClient: s.client(t)},
 			Credentials: credentials.NewStaticCredentialsProvider(id, secret, token),
 			Retryer:     func() aws.Retryer { return aws.NopRetryer{} },
 		}

@@ -22,6 +22,7 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
+	"daypass.dev/internal/sdk"
 	"daypass.dev/policy"
 	"daypass.dev/reason"
 	"daypass.dev/sandbox"
@@ -203,22 +204,7 @@ func (s *Sandbox) Query(t testing.TB, as aws.Config, service, form string) (int,
 // empty session token is that of a long-term key.
 func (s *Sandbox) ConfigFor(accessKeyID, secret, sessionToken string) aws.Config {
 	return aws.Config{
-		Region: s.World.Region, BaseEndpoint: aws.String(s.URL), HTTPClient: Patient{s.Client()},
+		Region: s.World.Region, BaseEndpoint: aws.String(s.URL), HTTPClient: sdk.Patient{HTTPClient: s.Client()},
 		Credentials: credentials.NewStaticCredentialsProvider(accessKeyID, secret, sessionToken),
 	}
-}
-
-// A Patient client is one for the AWS SDK that does not lose answers. When an
-// answer comes, the SDK closes the request's body; its WriteTo then says EOF
-// (smithy-go 1.28), and if net/http was still looking for the body's end, it
-// takes that for an error and closes the connection, the answer unread. The SDK
-// tries again; a test that counts calls cannot. Read alone does not say so.
-type Patient struct{ aws.HTTPClient }
-
-// Do hides the body's WriteTo.
-func (c Patient) Do(r *http.Request) (*http.Response, error) {
-	if r.Body != nil {
-		r.Body = struct{ io.ReadCloser }{r.Body}
-	}
-	return c.HTTPClient.Do(r)
 }
