@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -86,6 +88,14 @@ func (s rotateSettings) run(ctx context.Context, o *pkiOptions, stdout, stderr i
 	if s.finish {
 		return s.finishWith(ctx, keeper, o, stdout)
 	}
+	if s.trusted { // both that were printed: there must have been a run that did
+		switch roots, err := keeper.Roots(ctx); {
+		case err != nil:
+			return err
+		case roots.Next.Certificate == nil && roots.Old == nil:
+			return cli.Nof("run it without --trusted first: it prints what is to be trusted", "no next root has been made")
+		}
+	}
 	roots, err := keeper.Prepare(ctx)
 	if errors.Is(err, signer.ErrOldRoot) {
 		return cli.Nof("run it again after that, or --finish then if this was the change that you wanted",
@@ -96,7 +106,7 @@ func (s rotateSettings) run(ctx context.Context, o *pkiOptions, stdout, stderr i
 	}
 	switch {
 	case s.anchor != "":
-		if err := s.trust(ctx, roots.TrustPEM()); err != nil {
+		if err := s.trust(ctx, roots); err != nil {
 			return err
 		}
 	case !s.trusted:
@@ -120,14 +130,14 @@ func (s rotateSettings) finishWith(ctx context.Context, keeper *signer.Keeper, o
 	case roots.Next.Certificate != nil:
 		return cli.Nof("run it without --finish first", "a change of root has begun and is not done")
 	}
-	if err := s.trust(ctx, roots.TrustPEM()); err != nil {
+	if err := s.trust(ctx, roots); err != nil {
 		return err
 	}
 	return s.report(o, stdout, roots)
 }
 
 // trust makes these the trust anchor's roots.
-func (s rotateSettings) trust(ctx context.Context, roots string) error {
+func (s rotateSettings) trust(ctx context.Context, roots signer.Roots) error {
 	cfg, err := sdk.Load(ctx)
 	if err != nil {
 		return fmt.Errorf("finding AWS credentials: %w", err)
@@ -138,14 +148,46 @@ func (s rotateSettings) trust(ctx context.Context, roots string) error {
 		return cli.Usagef("write arn:aws:rolesanywhere:REGION:ACCOUNT:trust-anchor/ID", "--trust-anchor-arn: %.200q is no trust anchor's", s.anchor)
 	}
 	cfg.Region = parts[3]
-	_, err = rolesanywhere.NewFromConfig(cfg).UpdateTrustAnchor(ctx, &rolesanywhere.UpdateTrustAnchorInput{
+	calls := rolesanywhere.NewFromConfig(cfg)
+	there, err := calls.GetTrustAnchor(ctx, &rolesanywhere.GetTrustAnchorInput{TrustAnchorId: &id})
+	if err != nil {
+		return fmt.Errorf("reading the trust anchor: %w", err)
+	}
+	if err := replaceable(there.TrustAnchor.Source, roots.Current.Certificate); err != nil {
+		return err
+	}
+	_, err = calls.UpdateTrustAnchor(ctx, &rolesanywhere.UpdateTrustAnchorInput{
 		TrustAnchorId: &id,
 		Source: &types.Source{
-			SourceType: types.TrustAnchorTypeCertificateBundle, SourceData: &types.SourceDataMemberX509CertificateData{Value: roots},
+			SourceType: types.TrustAnchorTypeCertificateBundle, SourceData: &types.SourceDataMemberX509CertificateData{Value: roots.TrustPEM()},
 		},
 	})
 	if err != nil {
 		return fmt.Errorf("writing the trust anchor: %w", err)
+	}
+	return nil
+}
+
+// replaceable refuses a trust anchor that is not this signer's alone, whose
+// present root it must hold: what it holds beside would be trusted no more. The
+// signer's former roots have its own name.
+func replaceable(there *types.Source, present *x509.Certificate) error {
+	const hint = "name the trust anchor of this cluster's signer"
+	bundle, ok := there.SourceData.(*types.SourceDataMemberX509CertificateData)
+	if !ok {
+		return cli.Usagef(hint, "--trust-anchor-arn: it trusts no certificates of its own (%s)", there.SourceType)
+	}
+	all, err := pki.ParseCertificates([]byte(bundle.Value))
+	if err != nil {
+		return fmt.Errorf("reading the trust anchor's certificates: %w", err)
+	}
+	for _, c := range all {
+		if !slices.Equal(c.Subject.Organization, present.Subject.Organization) {
+			return cli.Usagef(hint, "--trust-anchor-arn: it trusts %s, too, whose certificates would be refused", pki.Printable(c.Subject.String()))
+		}
+	}
+	if !slices.ContainsFunc(all, present.Equal) {
+		return cli.Usagef(hint, "--trust-anchor-arn: it does not trust %s, by which the signer signs", pki.Printable(present.Subject.String()))
 	}
 	return nil
 }
