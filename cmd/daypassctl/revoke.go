@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"crypto/x509"
+	"fmt"
 	"io"
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/rolesanywhere"
 	"github.com/spf13/cobra"
@@ -61,7 +63,8 @@ func revokeCommand() *cobra.Command {
                      which is imported for its trust anchor. Its CA is a folder of
                      daypassctl pki, by --ca; else the trust anchor's private CA,
                      which must keep a CRL in S3. AWS may take half an hour to
-                     write that; revoke waits for it.
+                     write that; revoke waits for it, and ends the live sessions
+                     before.
   --role             live sessions: a policy of the role denies everything to
                      sessions that were issued before now: those of the
                      certificate, if one is given, or of the source identity that
@@ -133,12 +136,19 @@ func (o *revokeOptions) run(ctx context.Context, stdout io.Writer) error {
 		regional := cfg.Copy()
 		regional.Region = parts[3]
 		lists := &revocationLists{config: regional, anywhere: rolesanywhere.NewFromConfig(regional), anchor: o.anchor}
+		meanwhile := ""
+		if o.role != "" { // before the list, which may take its time or fail
+			if _, err := o.sessions(cfg, true).end(ctx); err != nil {
+				return err
+			}
+			meanwhile = "; the live sessions of role " + o.role + " are refused already"
+		}
 		if r.CRL, err = o.list(ctx, lists, leaf); err != nil {
-			return err
+			return fmt.Errorf("%w%s", err, meanwhile)
 		}
 	}
 	if o.role != "" {
-		s := &liveSessions{iam: iam.NewFromConfig(*cfg), role: o.role, identity: o.identity, forGood: o.identity != "" && r.CRL == ""}
+		s := o.sessions(cfg, o.certificate == "")
 		r.Role, r.Identity, r.Policy = o.role, o.identity, s.policyName()
 		var err error
 		if o.lift {
@@ -151,6 +161,11 @@ func (o *revokeOptions) run(ctx context.Context, stdout io.Writer) error {
 		}
 	}
 	return (&pkiOptions{output: o.output}).report(stdout, r, r.lines()...)
+}
+
+// sessions are those to end: for good only where it is known whose they are.
+func (o *revokeOptions) sessions(cfg *aws.Config, forGood bool) *liveSessions {
+	return &liveSessions{iam: iam.NewFromConfig(*cfg), role: o.role, identity: o.identity, forGood: forGood && o.identity != ""}
 }
 
 func (o *revokeOptions) leaf() (*x509.Certificate, error) {

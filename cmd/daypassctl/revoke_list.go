@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/rolesanywhere"
 	"github.com/aws/aws-sdk-go-v2/service/rolesanywhere/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"daypass.dev/internal/cli"
 	"daypass.dev/pki/cadir"
@@ -133,6 +134,10 @@ func (l *revocationLists) fetch(ctx context.Context, bucket, key string, leaf *x
 		s.DisableLogOutputChecksumValidationSkipped = true // the list is signed
 	})
 	out, err := store.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key})
+	var none *s3types.NoSuchKey
+	if errors.As(err, &none) { // a CA's first list comes with its first revocation
+		return nil, false, nil
+	}
 	if err != nil {
 		return nil, false, err
 	}
@@ -140,6 +145,10 @@ func (l *revocationLists) fetch(ctx context.Context, bucket, key string, leaf *x
 	der, err := io.ReadAll(io.LimitReader(out.Body, maxList+1))
 	if err != nil {
 		return nil, false, err
+	}
+	if len(der) > maxList {
+		return nil, false, cli.Nof("meanwhile --role with --identity refuses the certificate's sessions for good",
+			"the private CA's list is longer than the %d bytes that Roles Anywhere takes", maxList)
 	}
 	list, err := x509.ParseRevocationList(der)
 	if err != nil {

@@ -197,10 +197,14 @@ func TestRevokeAtPrivateCA(t *testing.T) {
 	e := newEstate(t, &types.Source{SourceType: types.TrustAnchorTypeAwsAcmPca, SourceData: &types.SourceDataMemberAcmPcaArn{Value: ca}}, s)
 	e.bootstrapped(ca, "web")
 	old := e.live("web")
-	out, err := e.run("revoke", "--certificate", e.certificate("web"), "--trust-anchor-arn", e.anchor)
-	if code(err) != cli.No || !strings.Contains(err.Error(), "no revocation list") {
+	out, err := e.run("revoke", "--certificate", e.certificate("web"), "--trust-anchor-arn", e.anchor, "--role", "reports")
+	if code(err) != cli.No || !strings.Contains(err.Error(), "no revocation list; the live sessions of role reports are refused already") {
 		t.Fatalf("without a CRL: %v: %s", err, out)
 	}
+	denied(t, "the live session, before there is a list", old())
+	_, err = e.run("revoke", "--role", "reports", "--identity", "CN=web", "--lift")
+	e.must(err)
+	e.must(old())
 	store := s3.NewFromConfig(s.Config(), func(o *s3.Options) { o.UsePathStyle = true })
 	_, err = store.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("lists")})
 	e.must(err)
