@@ -213,6 +213,8 @@ func (f *File) check() error {
 		return f.wrong("account", "%q is not twelve digits; write them in quotes", f.Account)
 	case !regionForm.MatchString(f.Region):
 		return f.wrong("region", "%q is no region such as eu-central-1", f.Region)
+	case f.partition() == "":
+		return f.wrong("region", "%q is of a partition that daypass does not serve", f.Region)
 	case len(f.Roles) == 0:
 		return f.wrong("roles", "there are none")
 	}
@@ -278,6 +280,8 @@ func (f *File) checkCluster() error {
 		return f.wrong("cluster.arn", "method eks needs the cluster's ARN")
 	case c.Method == "eks" && !strings.HasPrefix(c.ARN, "arn:"+f.partition()+":eks:"+f.Region+":"+f.Account+":"):
 		return f.wrong("cluster.arn", "the cluster is not of account %s and region %s", f.Account, f.Region)
+	case c.Method == "eks" && c.Name != c.eksName():
+		return f.wrong("cluster.name", "with method eks it is the name in EKS, which is %s by the ARN", c.eksName())
 	case !slices.Contains([]string{"web-identity", "roles-anywhere", "eks"}, c.Method):
 		return f.wrong("cluster.method", "%q is none of web-identity, roles-anywhere and eks", c.Method)
 	}

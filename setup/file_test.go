@@ -34,6 +34,7 @@ func mistakes() []mistake {
 		{"web-identity", "name: prod\n", "name: Prod\n", "setup.yaml:1:7: name: ", false},
 		{"web-identity", `account: "111122223333"`, "account: 11112222333", "setup.yaml:2:10: account: ", false},
 		{"web-identity", "region: eu-central-1", "region: mars", "setup.yaml:3:9: region: ", false},
+		{"web-identity", "region: eu-central-1", "region: us-iso-east-1", "setup.yaml:3:9: region: ", true},
 		{"web-identity", "certificateFile: ca.pem", "certificateFile: no.pem", "setup.yaml:5:20: trustAnchor.certificateFile: ", true},
 		{"web-identity", "sessions: 2h", "sessions: 2m", "setup.yaml:6:13: trustAnchor.sessions: ", true},
 		{"web-identity", "sessions: 2h", "sessions: long", "setup.yaml:6:13: trustAnchor.sessions: ", false},
@@ -54,6 +55,7 @@ func mistakes() []mistake {
 		{"eks", "arn: arn:aws:eks", "arn: eks", "setup.yaml:12:8: cluster.arn: ", false},
 		{"eks", "eu-central-1:1111", "eu-west-1:1111", "setup.yaml:12:8: cluster.arn: ", true},
 		{"eks", ":111122223333:cluster", ":444455556666:cluster", "setup.yaml:12:8: cluster.arn: ", true},
+		{"eks", "cluster/prod", "cluster/prod-eks", "setup.yaml:8:9: cluster.name: ", true},
 		{"eks", "shop/mail", "shop/web", "roles.reports.usedBy: shop/web uses role mailer already", true},
 	}
 }
@@ -216,6 +218,19 @@ func TestRenderedNamesAreUnique(t *testing.T) {
 		}
 		if len(seen) != all {
 			t.Errorf("%s has %d of %d roles: %v", form, len(seen), all, seen)
+		}
+	}
+}
+
+// The chart takes a trust anchor and a profile together, or neither: a file that
+// lets nobody in by certificate makes the one alone.
+func TestValues(t *testing.T) {
+	f, _ := fresh(t, "web-identity")
+	for profile, both := range map[string]bool{"p": true, "": false} {
+		out := Outcome{TrustAnchorARN: "a", ProfileARN: profile}
+		text, err := f.Values(out)
+		if err != nil || strings.Contains(string(text), "trustAnchorARN: a\n") != both || strings.Contains(string(text), "profileARN: p\n") != both {
+			t.Errorf("%+v: %v: %s", out, err, text)
 		}
 	}
 }

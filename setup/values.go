@@ -18,7 +18,10 @@ func (f *File) Values(out Outcome) ([]byte, error) {
 	}
 	v := struct {
 		Cluster cluster `yaml:"cluster"`
-	}{cluster{Region: f.Region, Anchor: out.TrustAnchorARN, Profile: out.ProfileARN}}
+	}{cluster{Region: f.Region}}
+	if out.TrustAnchorARN != "" && out.ProfileARN != "" { // each is nothing without the other
+		v.Cluster.Anchor, v.Cluster.Profile = out.TrustAnchorARN, out.ProfileARN
+	}
 	if c := f.Cluster; c != nil {
 		v.Cluster.Name, v.Cluster.TrustDomain, v.Cluster.Method = c.Name, c.TrustDomain, c.Method
 	}

@@ -10,13 +10,16 @@ import (
 	"daypass.dev/policy"
 )
 
-// partition is the part of AWS that the region belongs to.
+// partition is the part of AWS that the region belongs to; empty where daypass
+// does not serve it.
 func (f *File) partition() string {
 	switch {
 	case strings.HasPrefix(f.Region, "cn-"):
 		return "aws-cn"
 	case strings.HasPrefix(f.Region, "us-gov-"):
 		return "aws-us-gov"
+	case strings.HasPrefix(f.Region, "us-iso"), strings.HasPrefix(f.Region, "eu-iso"), strings.HasPrefix(f.Region, "eusc-"):
+		return ""
 	}
 	return "aws"
 }

@@ -249,7 +249,15 @@ anything.`,
 				return err
 			}
 			if len(p.Steps) > 0 {
-				return cli.Nof("daypassctl setup apply changes it back", "AWS differs from %s in %d things", o.file, len(p.Steps))
+				kept, err := f.Plan(state, false)
+				if err != nil {
+					return err
+				}
+				apply := "daypassctl setup apply"
+				if len(kept.Steps) < len(p.Steps) {
+					apply += " --prune"
+				}
+				return cli.Nof(apply+" changes it back", "AWS differs from %s in %d things", o.file, len(p.Steps))
 			}
 			return nil
 		}, func(o *setupOptions) []cli.Setting { return []cli.Setting{o.outputSetting()} })
