@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -49,8 +50,11 @@ func (c *Cache) Build(ctx context.Context, p Program) (string, error) {
 		return "", fmt.Errorf("building %s: %w", p.Name, err)
 	}
 	file := filepath.Join(c.Dir, "bin", p.Name+"-"+key, p.Name)
-	if _, err := os.Stat(file); err == nil {
-		return file, nil
+	now := time.Now() // of its use, by which prune judges
+	if os.Chtimes(filepath.Dir(file), now, now) == nil {
+		if _, err := os.Stat(file); err == nil {
+			return file, nil
+		}
 	}
 	start := time.Now()
 	c.say("building %s; the first time this takes minutes", p.Name)
@@ -87,6 +91,11 @@ func (p Program) key() (string, error) {
 	for _, name := range names {
 		sources = append(sources, filepath.Join(p.Module, name))
 	}
+	replaced, err := p.replaced(names[0])
+	if err != nil {
+		return "", err
+	}
+	sources = append(sources, replaced...)
 	for _, file := range sources {
 		text, err := os.ReadFile(file)
 		if err != nil {
@@ -98,6 +107,28 @@ func (p Program) key() (string, error) {
 	return fmt.Sprintf("%x", h.Sum(nil))[:16], nil
 }
 
+// replaced are the Go files of modules that stand in folders below ours.
+func (p Program) replaced(modfile string) (files []string, err error) {
+	text, err := os.ReadFile(filepath.Join(p.Module, modfile))
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range local.FindAllStringSubmatch(string(text), -1) {
+		err := filepath.WalkDir(filepath.Join(p.Module, m[1]), func(path string, _ fs.DirEntry, err error) error {
+			if strings.HasSuffix(path, ".go") || filepath.Base(path) == "go.mod" {
+				files = append(files, path)
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
+}
+
+var local = regexp.MustCompile(`(?m)=> (\./\S+)$`)
+
 // Flags make static binaries that are the same in every folder.
 const Flags = "-p=2 -trimpath -mod=readonly -buildvcs=false"
 
@@ -105,7 +136,15 @@ func (c *Cache) compile(ctx context.Context, p Program, file string) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err
 	}
-	unfinished := file + ".unfinished"
+	f, err := os.CreateTemp(filepath.Dir(file), p.Name+".unfinished") // others may build the same
+	if err != nil {
+		return err
+	}
+	unfinished := f.Name()
+	defer os.Remove(unfinished)
+	if err := errors.Join(f.Chmod(0o755), f.Close()); err != nil {
+		return err
+	}
 	args := []string{"build"}
 	if p.Test {
 		args = []string{"test", "-c"}
@@ -163,7 +202,7 @@ func (c *Cache) watch(cmd *exec.Cmd, name string) error {
 	return nil
 }
 
-// prune keeps the two newest builds of a program, so that checkouts of two
+// prune keeps the two builds of a program that were used last, so that checkouts of two
 // versions do not drive each other out.
 func (c *Cache) prune(name, newest string) error {
 	builds, err := filepath.Glob(filepath.Join(c.Dir, "bin", name+"-"+strings.Repeat("[0-9a-f]", 16)))

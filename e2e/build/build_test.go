@@ -121,3 +121,53 @@ func TestBuiltProgramsServeWhoIsBelow(t *testing.T) {
 		t.Errorf("without the folder it is %s, %v", file, err)
 	}
 }
+
+// A module in a folder below is part of the program.
+func TestSourcesOfAReplacedModuleCount(t *testing.T) {
+	c, dir := &Cache{Dir: t.TempDir()}, t.TempDir()
+	p := module(t, dir, "lib.Text")
+	build := func(text string) string {
+		t.Helper()
+		for name, content := range map[string]string{
+			"go.mod":           "module example.com/said\n\ngo 1.26\n\nrequire example.com/lib v0.0.0\n\nreplace example.com/lib => ./lib\n",
+			"lib/go.mod":       "module example.com/lib\n\ngo 1.26\n",
+			"lib/lib.go":       "package lib\n\nconst Text = " + text + "\n",
+			"cmd/said/main.go": "package main\n\nimport (\n\t\"fmt\"\n\n\t\"example.com/lib\"\n)\n\nfunc main() { fmt.Print(lib.Text) }\n",
+		} {
+			file := filepath.Join(dir, name)
+			if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(file, []byte(content), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		file, err := c.Build(t.Context(), p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.Command(file).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(out)
+	}
+	if one, two := build(`"one"`), build(`"two"`); one != "one" || two != "two" {
+		t.Errorf("the programs print %q and %q", one, two)
+	}
+}
+
+func TestTwoMayBuildTheSame(t *testing.T) {
+	p, c, failed := module(t, t.TempDir(), `"one"`), &Cache{Dir: t.TempDir()}, make(chan error)
+	for range 2 {
+		go func() {
+			_, err := c.Build(t.Context(), p)
+			failed <- err
+		}()
+	}
+	for range 2 {
+		if err := <-failed; err != nil {
+			t.Error(err)
+		}
+	}
+}

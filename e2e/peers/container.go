@@ -69,7 +69,11 @@ func podmanEnvironment() ([]string, error) {
 	}
 	text := "[containers]\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=4096:4096\"]\n" +
 		"[engine]\nruntime = \"runc\"\nevents_logger = \"none\"\n"
-	return []string{"CONTAINERS_CONF=" + conf}, os.WriteFile(conf, []byte(text), 0o600)
+	part := fmt.Sprintf("%s.%d", conf, os.Getpid()) // others may read it at this moment
+	if err := os.WriteFile(part, []byte(text), 0o600); err != nil {
+		return nil, err
+	}
+	return []string{"CONTAINERS_CONF=" + conf}, os.Rename(part, conf)
 }
 
 func podman(ctx context.Context, env []string, args ...string) error {
