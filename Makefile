@@ -97,7 +97,7 @@ check: ## what a reviewer would say first
 	CGO_ENABLED=1 $(GO) test -race -short ./...
 	$(GO) mod tidy -diff
 
-update: ## rewrite what is generated: docs/cli.md, docs/metrics.md and the custom resource
-	$(GO) test ./cmd/... ./kube/agent ./kube/signer ./kube/privateca -update
+update: ## rewrite what is generated: docs/cli.md, docs/metrics.md, docs/setup.schema.json and the custom resource
+	$(GO) test ./cmd/... ./kube/agent ./kube/signer ./kube/privateca ./setup -update
 	$(GO) test ./e2e/docs -run Diagram -update
 	$(GO) generate ./kube/api/...

@@ -34,10 +34,12 @@ func sandboxCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "sandbox [flags] [-- COMMAND [ARG]...]",
 		Short: "a strict local AWS",
-		Long: `Sandbox serves a local AWS: IAM, STS, Roles Anywhere and S3. It verifies every
-signature and decides every call by the policies of its world, and says in one
-line why it refused. It forgets everything when it ends, unless --state names a
-folder, is for development and tests, and never for production.
+		Long: `Sandbox serves a local AWS: IAM, STS, Roles Anywhere, S3, Secrets Manager, SSM
+parameters, KMS, Private CA, SNS, EKS and EKS Auth, as far as docs/sandbox.md
+tells. It verifies every signature and decides every call by the policies of its
+world, and says in one line why it refused. It forgets everything when it ends,
+unless --state names a folder, is for development and tests, and never for
+production.
 
 One port serves HTTPS with a CA made for this run, plain HTTP, and a forward
 proxy that stands for AWS's host names (HTTPS_PROXY). SDKs and the AWS CLI find
