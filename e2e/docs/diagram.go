@@ -97,8 +97,8 @@ func panels() []panel {
 			{"sandbox/world", "accounts, decisions", 7.6, 0.57},
 		}},
 		{"quiet", "words and tools", "arrows to them are left out", 20, 822, 1188, 96, []spot{
-			{".", "the vocabulary", 0, 0}, {"reason", "ways to be refused", 1.3, 0}, {"reason/reasontest", "for Go tests", 2.4, 0},
-			{"internal/cli", "flags and variables", 3.7, 0}, {"internal/atomicfile", "whole or not", 5, 0}, {"internal/page", "the pages' style", 6.3, 0}, {"internal/walk", "runs the docs", 7.6, 0},
+			{".", "the vocabulary", 0, 0}, {"reason", "ways to be refused", 1.09, 0}, {"reason/reasontest", "for Go tests", 2.18, 0},
+			{"internal/cli", "flags and variables", 3.27, 0}, {"internal/atomicfile", "whole or not", 4.36, 0}, {"internal/page", "the pages' style", 5.45, 0}, {"internal/walk", "runs the docs", 6.54, 0}, {"internal/sdk", "for the AWS SDK", 7.63, 0},
 		}},
 	}
 }
