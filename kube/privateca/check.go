@@ -2,6 +2,7 @@ package privateca
 
 import (
 	"bytes"
+	"crypto/x509"
 
 	cmapi "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 
@@ -12,19 +13,11 @@ import (
 // as cert-manager wants it: the leaf with its intermediates, and the top of the
 // chain.
 func check(cr *cmapi.CertificateRequest, certificate, chain string) (leaf, authority []byte, err error) {
-	csr, err := readCSR(cr.Spec.Request)
+	all, err := issued(cr, certificate+"\n"+chain)
 	if err != nil {
 		return nil, nil, err
 	}
-	all, err := pki.ParseCertificates([]byte(certificate + "\n" + chain))
-	if err != nil {
-		return nil, nil, failf("issuer-foreign-certificate", "Private CA's answer: %v", err)
-	}
-	first := all[0]
-	switch {
-	case !bytes.Equal(first.RawSubjectPublicKeyInfo, csr.RawSubjectPublicKeyInfo):
-		return nil, nil, failf("issuer-foreign-certificate", "the certificate %q is not for the CSR's key", first.Subject)
-	case first.IsCA != cr.Spec.IsCA:
+	if first := all[0]; first.IsCA != cr.Spec.IsCA {
 		return nil, nil, failf("issuer-foreign-certificate", "isCA is %v and the certificate's basicConstraints say CA:%v", cr.Spec.IsCA, first.IsCA)
 	}
 	top := all[len(all)-1]
@@ -36,4 +29,21 @@ func check(cr *cmapi.CertificateRequest, certificate, chain string) (leaf, autho
 		}
 	}
 	return leaf, pki.EncodeCertificate(top), nil
+}
+
+// issued parses what Private CA has issued, of which the first must be for the
+// CSR's key.
+func issued(cr *cmapi.CertificateRequest, text string) ([]*x509.Certificate, error) {
+	csr, err := readCSR(cr.Spec.Request)
+	if err != nil {
+		return nil, err
+	}
+	all, err := pki.ParseCertificates([]byte(text))
+	switch {
+	case err != nil:
+		return nil, failf("issuer-foreign-certificate", "Private CA's answer: %v", err)
+	case !bytes.Equal(all[0].RawSubjectPublicKeyInfo, csr.RawSubjectPublicKeyInfo):
+		return nil, failf("issuer-foreign-certificate", "the certificate %q is not for the CSR's key", all[0].Subject)
+	}
+	return all, nil
 }

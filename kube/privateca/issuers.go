@@ -39,8 +39,8 @@ const (
 	patience              = 20 * time.Second // with one call of AWS
 )
 
-func (i *issuers) new() client.Object {
-	if i.kind == v1beta1.KindIssuer {
+func newIssuer(kind string) client.Object {
+	if kind == v1beta1.KindIssuer {
 		return &v1beta1.AWSPCAIssuer{}
 	}
 	return &v1beta1.AWSPCAClusterIssuer{}
@@ -49,7 +49,7 @@ func (i *issuers) new() client.Object {
 // Reconcile probes one issuer and says in its status how it is.
 func (i *issuers) Reconcile(ctx context.Context, q reconcile.Request) (reconcile.Result, error) {
 	k := key{i.kind, q.Namespace, q.Name}
-	object := i.new()
+	object := newIssuer(i.kind)
 	if err := i.cluster.Get(ctx, q.NamespacedName, object); err != nil {
 		i.authorities.set(k, nil)
 		return reconcile.Result{}, client.IgnoreNotFound(err)

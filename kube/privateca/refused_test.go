@@ -67,7 +67,7 @@ func (d *desk) said() string {
 	shared := &authorities{aws: d.aws, namespace: "daypass", rate: defaultRate}
 	looks := []reconcile.Reconciler{
 		&issuers{kind: v1beta1.KindIssuer, cluster: cluster, authorities: shared, events: told, metrics: m, log: log, now: time.Now},
-		&requests{cluster: cluster, authorities: shared, events: told, metrics: m, log: log, now: time.Now},
+		&requests{cluster: cluster, live: cluster, authorities: shared, events: told, metrics: m, log: log, now: time.Now},
 	}
 	for i, object := range []client.Object{d.issuer, d.request} {
 		// What may pass comes back as an error, too; it stands in the status.

@@ -36,6 +36,7 @@ const (
 // requests answers CertificateRequests.
 type requests struct {
 	cluster     client.Client
+	live        client.Reader // the API server itself
 	authorities *authorities
 	events      events.EventRecorder
 	metrics     *metrics

@@ -106,7 +106,7 @@ func (s *Server) Run(ctx context.Context, config *rest.Config) error {
 	}
 	shared := &authorities{aws: s.AWS, namespace: s.Namespace, rate: rate, suspects: map[string]chan event.GenericEvent{}}
 	events := m.GetEventRecorder("daypass-issuer")
-	requests := &requests{cluster: m.GetClient(), authorities: shared, events: events, metrics: metrics, log: log, now: time.Now}
+	requests := &requests{cluster: m.GetClient(), live: m.GetAPIReader(), authorities: shared, events: events, metrics: metrics, log: log, now: time.Now}
 	by := builder.ControllerManagedBy(m).Named("requests").For(&cmapi.CertificateRequest{}).WithOptions(options(workers))
 	for name, of := range map[string]client.Object{v1beta1.KindIssuer: &v1beta1.AWSPCAIssuer{}, v1beta1.KindClusterIssuer: &v1beta1.AWSPCAClusterIssuer{}} {
 		issuers := &issuers{kind: name, cluster: m.GetClient(), authorities: shared, events: events, metrics: metrics, log: log, now: time.Now}
