@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"time"
 
 	certificates "k8s.io/api/certificates/v1"
@@ -22,24 +23,29 @@ import (
 // nodes by whoever makes them.
 const taint = "daypass.dev/agent-not-ready"
 
-// Untaint takes the taint from a node, if it is there.
+// Untaint takes the taint from a node, with each effect that it has there: all
+// at once, since the agent may leave none of them.
 func Untaint(ctx context.Context, to client.Client, node string) error {
 	n := &corev1.Node{}
 	if err := to.Get(ctx, client.ObjectKey{Name: node}, n); err != nil {
 		return fmt.Errorf("reading node %s: %w", node, err)
 	}
-	for i, t := range n.Spec.Taints {
-		if t.Key != taint {
-			continue
+	var changes []map[string]string
+	for i, t := range slices.Backward(n.Spec.Taints) { // what is removed moves only those behind it
+		if t.Key == taint {
+			at := fmt.Sprintf("/spec/taints/%d", i)
+			changes = append(changes, map[string]string{"op": "test", "path": at + "/key", "value": taint}, map[string]string{"op": "remove", "path": at})
 		}
-		at := fmt.Sprintf("/spec/taints/%d", i)
-		patch, err := json.Marshal([]map[string]string{{"op": "test", "path": at + "/key", "value": taint}, {"op": "remove", "path": at}})
-		if err != nil {
-			return err
-		}
-		if err := to.Patch(ctx, n, client.RawPatch(types.JSONPatchType, patch)); err != nil {
-			return fmt.Errorf("taking taint %s from node %s: %w", taint, node, err)
-		}
+	}
+	if len(changes) == 0 {
+		return nil
+	}
+	patch, err := json.Marshal(changes)
+	if err != nil {
+		return err
+	}
+	if err := to.Patch(ctx, n, client.RawPatch(types.JSONPatchType, patch)); err != nil {
+		return fmt.Errorf("taking taint %s from node %s: %w", taint, node, err)
 	}
 	return nil
 }

@@ -3,12 +3,18 @@ package agent
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	certificates "k8s.io/api/certificates/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"daypass.dev/kube/identity"
 )
@@ -81,4 +87,46 @@ func TestSignerWhoRefuses(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A node may have the taint with several effects. They go at once: the cluster
+// takes no change after which the agent has left one, or taken another's.
+func TestTheTaintGoesWithAllItsEffects(t *testing.T) {
+	known := runtime.NewScheme()
+	if err := corev1.AddToScheme(known); err != nil {
+		t.Fatal(err)
+	}
+	other := corev1.Taint{Key: "example.org/other", Effect: corev1.TaintEffectNoSchedule}
+	for name, taints := range map[string][]corev1.Taint{
+		"none":         {other},
+		"one effect":   {{Key: taint, Effect: corev1.TaintEffectNoSchedule}, other},
+		"each effect":  {{Key: taint, Effect: corev1.TaintEffectNoSchedule}, other, {Key: taint, Effect: corev1.TaintEffectPreferNoSchedule}, {Key: taint, Effect: corev1.TaintEffectNoExecute}},
+		"other's last": {{Key: taint, Effect: corev1.TaintEffectNoSchedule}, {Key: taint, Effect: corev1.TaintEffectNoExecute}, other},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n1"}, Spec: corev1.NodeSpec{Taints: taints}}
+			left := func(from client.Reader) []corev1.Taint {
+				var now corev1.Node
+				if err := from.Get(t.Context(), client.ObjectKeyFromObject(n), &now); err != nil {
+					t.Fatal(err)
+				}
+				return now.Spec.Taints
+			}
+			cluster := fake.NewClientBuilder().WithScheme(known).WithObjects(n).WithInterceptorFuncs(interceptor.Funcs{
+				Patch: func(ctx context.Context, to client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
+					err := to.Patch(ctx, o, p, opts...)
+					if now := left(to); err == nil && !slices.Equal(now, []corev1.Taint{other}) {
+						t.Errorf("a change that is denied: %v are left", now)
+					}
+					return err
+				},
+			}).Build()
+			if err := Untaint(t.Context(), cluster, "n1"); err != nil {
+				t.Error(err)
+			}
+			if now := left(cluster); !slices.Equal(now, []corev1.Taint{other}) {
+				t.Errorf("%v are left", now)
+			}
+		})
+	}
 }
