@@ -155,21 +155,21 @@ func (n *nodeProgram) observe(id identity.Identity, err error, took time.Duratio
 }
 
 // housekeeping takes the node's taint once the agent is ready, and forgets pods
-// that are gone.
+// that are gone, whatever becomes of the taint.
 func (n *nodeProgram) housekeeping(ctx context.Context, ready func(context.Context) error) {
 	const often, seldom = time.Second, 30 * time.Second
-	tainted, wait := true, often
+	tainted, wait, forgot := true, often, time.Now()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(wait):
 		}
-		if !tainted {
+		if time.Since(forgot) >= seldom {
 			n.vendor.Forget(ctx)
-			continue
+			forgot = time.Now()
 		}
-		if ready(ctx) != nil {
+		if !tainted || ready(ctx) != nil {
 			continue
 		}
 		if err := agent.Untaint(ctx, n.dir.live, n.flags.node); err != nil {
