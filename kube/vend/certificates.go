@@ -42,9 +42,14 @@ type certificate struct {
 
 	mu   sync.Mutex
 	key  *proof.Key
-	used *proof.Key // when last asked
-	due  time.Time  // when the next is asked for
+	used *proof.Key    // when last asked
+	due  time.Time     // when the next is asked for
+	wait time.Duration // after the latest try, if that failed
 }
+
+// A new certificate that was refused is asked for again after a minute, and then
+// less and less often.
+const firstWait, lastWait = time.Minute, 10 * time.Minute
 
 func (c *Certificates) of(names identity.CertificateNames) *certificate {
 	c.mu.Lock()
@@ -62,7 +67,8 @@ func (c *Certificates) of(names identity.CertificateNames) *certificate {
 
 // Key implements proof.KeySource. After 30 to 70 % of the certificate's life, at
 // random, so that those who began together do not ask together, a new one is
-// asked for; where that fails the old one serves as long as it lasts.
+// asked for; where that fails the old one serves as long as it lasts, and the
+// signer is left alone for a while.
 func (c *certificate) Key(ctx context.Context) (*proof.Key, error) {
 	select {
 	case c.turn <- struct{}{}:
@@ -70,16 +76,17 @@ func (c *certificate) Key(ctx context.Context) (*proof.Key, error) {
 		return nil, ctx.Err()
 	}
 	defer func() { <-c.turn }()
-	now := time.Now()
 	key, due := c.current()
-	if key != nil && now.Before(due) {
+	lives := key != nil && time.Now().Before(key.Leaf.NotAfter)
+	if lives && time.Now().Before(due) {
 		return c.use(key), nil
 	}
 	next, err := c.make(ctx)
-	switch {
-	case err == nil:
+	if err == nil {
 		return c.use(next), nil
-	case key != nil && now.Before(key.Leaf.NotAfter):
+	}
+	c.postpone()
+	if lives {
 		return c.use(key), nil
 	}
 	return nil, err
@@ -97,9 +104,19 @@ func (c *certificate) use(key *proof.Key) *proof.Key {
 	if c.key != key {
 		life := key.Leaf.NotAfter.Sub(key.Leaf.NotBefore)
 		c.due = key.Leaf.NotBefore.Add(time.Duration((0.3 + 0.4*random.Float64()) * float64(life)))
+		c.wait = 0
 	}
 	c.key, c.used = key, key
 	return key
+}
+
+// postpone puts off the next try after one that failed: what is due is a change,
+// and who waits for one would ask AWS and the signer each second.
+func (c *certificate) postpone() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.wait = min(max(2*c.wait, firstWait), lastWait)
+	c.due = time.Now().Add(c.wait)
 }
 
 // changed tells whether another certificate would be shown than the one last

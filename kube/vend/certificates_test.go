@@ -17,7 +17,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"daypass.dev"
 	"daypass.dev/kube/identity"
+	"daypass.dev/refresh"
 )
 
 // A signer makes certificates of a day and counts when.
@@ -108,11 +110,17 @@ func TestACertificateOfEachServiceAccount(t *testing.T) {
 		}
 		s.set(func() { s.err = errors.New("no signer") })
 		time.Sleep(23 * time.Hour)
+		if !web.changed() {
+			t.Error("a certificate that is due is no change")
+		}
 		if old, err := web.Key(t.Context()); err != nil || old != key {
 			t.Errorf("while nobody signs: %v", err)
 		}
-		if !web.changed() {
-			t.Error("a certificate that is due is no change")
+		if web.changed() {
+			t.Error("a certificate that was just refused is a change")
+		}
+		if time.Sleep(firstWait); !web.changed() {
+			t.Error("what was refused a minute ago is not tried again")
 		}
 		time.Sleep(2 * time.Hour)
 		if _, err := web.Key(t.Context()); err == nil {
@@ -123,6 +131,39 @@ func TestACertificateOfEachServiceAccount(t *testing.T) {
 			t.Error("a certificate for another key is taken")
 		}
 	})
+}
+
+// While both the signer and AWS refuse, the pauses of whoever asks hold, also
+// where a certificate is due or has ended, which is a change that may help.
+func TestRefusedByAll(t *testing.T) {
+	for name, age := range map[string]time.Duration{"not due": time.Hour, "due": 17 * time.Hour, "ended": 25 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newSigner(t)
+				all := &Certificates{Sign: s.sign}
+				web := all.of(names(t, "web"))
+				if _, err := web.Key(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				s.set(func() { s.err = errors.New("denied") })
+				time.Sleep(age)
+				calls := 0
+				source := &refresh.Source{Changed: web.changed, From: asked(func() (daypass.Credentials, error) {
+					calls++
+					if _, err := web.Key(t.Context()); err != nil {
+						return daypass.Credentials{}, err
+					}
+					return daypass.Credentials{}, &daypass.Error{Code: "AccessDeniedException", Status: 403}
+				})}
+				defer source.Close()
+				_, _ = source.Credentials(t.Context())
+				time.Sleep(10 * time.Minute)
+				if signs := s.count() - 1; calls < 5 || calls > 40 || signs > 40 {
+					t.Errorf("in ten minutes AWS is asked %d times, the signer %d times", calls, signs)
+				}
+			})
+		})
+	}
 }
 
 // 300 ServiceAccounts that begin within an hour and ask AWS every 27 minutes,
