@@ -131,11 +131,12 @@ func (v *Vendor) at(ctx context.Context, pod *corev1.Pod, c Caller) (*corev1.Pod
 }
 
 // addressed tells whether an address is the pod's. One on the node's network
-// has all of the node's, and calls a link-local address from itself.
+// has all of the node's; it calls the agent from the address that it calls, as
+// whoever calls an address of his own machine.
 func addressed(pod *corev1.Pod, from netip.Addr) bool {
 	from = from.Unmap().WithZone("")
 	if pod.Spec.HostNetwork {
-		if from.IsLinkLocalUnicast() || from == serviceV6 {
+		if from == serviceV4 || from == serviceV6 {
 			return true
 		}
 		for _, ip := range pod.Status.HostIPs {
@@ -147,8 +148,11 @@ func addressed(pod *corev1.Pod, from netip.Addr) bool {
 	return slices.ContainsFunc(pod.Status.PodIPs, func(ip corev1.PodIP) bool { return same(ip.IP, from) })
 }
 
-// serviceV6 is the agent's address; no pod but one on the node's network has it.
-var serviceV6 = netip.MustParseAddr("fd00:ec2::23")
+// The agent's addresses; no pod but those on the node's network has them.
+var (
+	serviceV4 = netip.MustParseAddr("169.254.170.23")
+	serviceV6 = netip.MustParseAddr("fd00:ec2::23")
+)
 
 func same(text string, a netip.Addr) bool {
 	b, err := netip.ParseAddr(text)
