@@ -12,6 +12,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"maps"
 	random "math/rand/v2"
 	"net/url"
 	"sync"
@@ -22,8 +23,9 @@ import (
 )
 
 // Certificates hold a key and its certificate for each ServiceAccount that has
-// pods on this node, in memory and nowhere else. They are safe for concurrent
-// use and must not be copied after use.
+// pods on this node, as long as a Vendor has use for it, in memory and nowhere
+// else. They belong to one Vendor, are safe for concurrent use and must not be
+// copied after use.
 type Certificates struct {
 	// Sign has the cluster's signer sign a request, PEM PKCS#10, and returns the
 	// leaf and what stands between it and the root, in PEM.
@@ -63,6 +65,13 @@ func (c *Certificates) of(names identity.CertificateNames) *certificate {
 		c.all[names.URI] = one
 	}
 	return one
+}
+
+// keep drops all that are not among used.
+func (c *Certificates) keep(used map[*certificate]bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	maps.DeleteFunc(c.all, func(_ string, one *certificate) bool { return !used[one] })
 }
 
 // Key implements proof.KeySource. After 30 to 70 % of the certificate's life, at

@@ -49,10 +49,10 @@ func (v *Vendor) usable(c Caller, id identity.Identity) error {
 	return nil
 }
 
-// call is what asks AWS for a caller's credentials, and what may end a pause
-// after a failure.
-func (v *Vendor) call(c Caller, id identity.Identity, b *bearer) (daypass.Source, func() bool, error) {
-	u := &v.Upstream
+// call is what asks AWS for what the callers of a share get, and what may end a
+// pause after a failure.
+func (v *Vendor) call(c Caller, id identity.Identity, s *share) (daypass.Source, func() bool, error) {
+	u, b := &v.Upstream, &s.bearer
 	var first exchange.Call
 	changed := b.changed
 	switch id.Method {
@@ -69,8 +69,8 @@ func (v *Vendor) call(c Caller, id identity.Identity, b *bearer) (daypass.Source
 		if err != nil {
 			return nil, nil, err
 		}
-		keys := u.Certificates.of(names)
-		first, changed = u.rolesAnywhere(c, id, keys), keys.changed
+		s.keys = u.Certificates.of(names)
+		first, changed = u.rolesAnywhere(c, id, s.keys), s.keys.changed
 	}
 	if id.TargetRoleARN == "" {
 		return first, changed, first.Check()

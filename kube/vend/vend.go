@@ -92,6 +92,7 @@ type Vendor struct {
 type share struct {
 	id     atomic.Pointer[identity.Identity] // of the latest caller: what gives the role may change
 	bearer bearer
+	keys   *certificate // nil: the method needs none
 	source *refresh.Source
 }
 
@@ -153,7 +154,7 @@ func (v *Vendor) share(c Caller, id identity.Identity) (*share, error) {
 	s := v.shares[key]
 	if s == nil {
 		s = &share{}
-		call, changed, err := v.call(c, id, &s.bearer)
+		call, changed, err := v.call(c, id, s)
 		if err != nil {
 			return nil, err
 		}
@@ -226,14 +227,19 @@ func (v *Vendor) Forget(ctx context.Context) {
 	for _, uid := range gone {
 		delete(v.pods, uid)
 	}
-	wanted := map[string]bool{}
+	wanted, used := map[string]bool{}, map[*certificate]bool{}
 	for _, u := range v.pods {
 		wanted[u.key] = true
 	}
-	for key := range v.shares {
+	for key, s := range v.shares {
 		if !wanted[key] {
 			delete(v.shares, key)
+			continue
 		}
+		used[s.keys] = true
+	}
+	if c := v.Upstream.Certificates; c != nil {
+		c.keep(used)
 	}
 	for _, g := range v.groups {
 		g.Drop(func(key string) bool { return wanted[key] })
