@@ -167,6 +167,7 @@ func (n *nodeProgram) housekeeping(ctx context.Context, ready func(context.Conte
 		}
 		if time.Since(forgot) >= seldom {
 			n.vendor.Forget(ctx)
+			n.metrics.Forget()
 			forgot = time.Now()
 		}
 		if !tainted || ready(ctx) != nil {

@@ -27,9 +27,9 @@ type Metrics struct {
 	upstream *prometheus.HistogramVec
 	up       *prometheus.GaugeVec
 
-	mu       sync.Mutex
-	vendors  []*vend.Vendor
-	troubles map[v1alpha1.Method]error // of the latest call, if it had no answer
+	mu      sync.Mutex
+	vendors []*vend.Vendor
+	latest  map[v1alpha1.Method]error // call: why it had no answer; nil: it had one
 }
 
 // NewMetrics makes metrics that count from nothing.
@@ -47,7 +47,7 @@ func NewMetrics() *Metrics {
 		up: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "daypass_agent_upstream_up", Help: "1 if AWS answered the latest call by this method, 0 if nobody did, or it asked for another try.",
 		}, []string{"method"}),
-		troubles: map[v1alpha1.Method]error{},
+		latest: map[v1alpha1.Method]error{},
 	}
 	m.registry.MustRegister(m.collectors()...)
 	return m
@@ -73,16 +73,35 @@ func (m *Metrics) Handler() http.Handler {
 func (m *Metrics) Observe(id identity.Identity, err error, took time.Duration) {
 	method, outcome, up := id.Method, result(err), 0.0
 	m.upstream.WithLabelValues(string(method), outcome).Observe(took.Seconds())
+	if denied := (*identity.Refusal)(nil); outcome == "refused" && errors.As(err, &denied) {
+		return // before AWS was asked
+	}
+	if outcome == "ok" || outcome == "refused" {
+		err, up = nil, 1
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	switch outcome {
-	case "ok", "refused": // it was AWS who answered
-		delete(m.troubles, method)
-		up = 1
-	default:
-		m.troubles[method] = err
-	}
+	m.latest[method] = err
 	m.up.WithLabelValues(string(method)).Set(up)
+}
+
+// Forget drops what the latest call told of a method by which no pod has
+// anything any more: nobody calls again. Call it after the vendors' Forget.
+func (m *Metrics) Forget() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	used := map[v1alpha1.Method]bool{}
+	for _, v := range m.vendors {
+		for _, s := range v.Statuses() {
+			used[s.Identity.Method] = true
+		}
+	}
+	for method := range m.latest {
+		if !used[method] {
+			delete(m.latest, method)
+			m.up.DeleteLabelValues(string(method))
+		}
+	}
 }
 
 // Upstream is nil unless the latest call by some method got no answer from AWS,
@@ -91,17 +110,23 @@ func (m *Metrics) Upstream() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var all []error
-	for _, method := range slices.Sorted(maps.Keys(m.troubles)) {
-		all = append(all, fmt.Errorf("method %s: %w", method, m.troubles[method]))
+	for _, method := range slices.Sorted(maps.Keys(m.latest)) {
+		if err := m.latest[method]; err != nil {
+			all = append(all, fmt.Errorf("method %s: %w", method, err))
+		}
 	}
 	return errors.Join(all...)
 }
 
+// result sorts what came of a call. What the signer denies one workload is its
+// answer; that nobody signs is a failure.
 func result(err error) string {
-	aws := (*daypass.Error)(nil)
+	aws, denied := (*daypass.Error)(nil), (*identity.Refusal)(nil)
 	switch {
 	case err == nil:
 		return "ok"
+	case errors.As(err, &denied) && denied.Slug != "agent-no-signer":
+		return "refused"
 	case !errors.As(err, &aws):
 		return "failed"
 	case aws.Status == http.StatusTooManyRequests || aws.Code == "ThrottlingException" || aws.Code == "Throttling":

@@ -16,6 +16,7 @@ import (
 	"daypass.dev"
 	"daypass.dev/kube/api/v1alpha1"
 	"daypass.dev/kube/identity"
+	"daypass.dev/sandbox/world"
 )
 
 // gathered are a registry's numbers, by NAME{LABEL=VALUE,...}: of histograms,
@@ -60,6 +61,9 @@ func TestCallsByResult(t *testing.T) {
 		{"failed", 0, &daypass.Error{Code: "InternalFailure", Status: 500}},
 		{"failed", 0, errors.New("no route to host")},
 		{"ok", 1, nil},
+		{"refused", 1, &identity.Refusal{Slug: "agent-request-workload", Detail: "node n1 runs no pod of ServiceAccount job"}},
+		{"failed", 0, &identity.Refusal{Slug: "agent-no-signer", Detail: "nobody has answered"}},
+		{"refused", 0, &identity.Refusal{Slug: "agent-request-workload", Detail: "AWS was not asked"}},
 	}
 	want := map[string]float64{}
 	for _, row := range rows {
@@ -82,6 +86,31 @@ func TestCallsByResult(t *testing.T) {
 	m.Observe(identity.Identity{Method: v1alpha1.RolesAnywhere}, errors.New("anywhere is away"), 0)
 	if err := m.Upstream(); err == nil || !strings.Contains(err.Error(), "method eks: eks is away\nmethod roles-anywhere: anywhere is away") {
 		t.Errorf("%v", err)
+	}
+}
+
+// Where AWS throttles is trouble as long as a pod is there that is throttled, and
+// no longer: nobody would ask again and find that it is over.
+func TestTroubleGoesWithItsPods(t *testing.T) {
+	s, m := newStage(t), NewMetrics()
+	s.agent.Vendor.Observe = m.Observe
+	m.Watch(s.agent.Vendor)
+	s.sandbox.World.SetFaults(world.Fault{Throttle: true})
+	if given := s.ask(s.sign(claims("shop", "web-1", "web")), ""); given.status == http.StatusOK {
+		t.Fatal(given)
+	}
+	look := func() (error, bool) {
+		s.agent.Vendor.Forget(t.Context())
+		m.Forget()
+		_, shown := gathered(t, m.registry)["daypass_agent_upstream_up{method=web-identity}"]
+		return m.Upstream(), shown
+	}
+	if err, shown := look(); err == nil || !shown {
+		t.Errorf("while the pod is there: %v", err)
+	}
+	s.without("shop", "web-1")
+	if err, shown := look(); err != nil || shown {
+		t.Errorf("once it is gone: %v", err)
 	}
 }
 
