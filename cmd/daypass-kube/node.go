@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -83,11 +84,6 @@ func runNode(ctx context.Context, f *nodeFlags, stderr io.Writer) error {
 	defer stop(nil)
 	go func() { stop(n.dir.run(ctx)) }()
 	go n.lastOK.Run(ctx)
-	go func() {
-		if err := n.serveSecrets(ctx, events); err != nil {
-			stop(err)
-		}
-	}()
 	ready := func(ctx context.Context) error {
 		return errors.Join(n.dir.ready(ctx), n.tokens.Ready(ctx), program.Ready())
 	}
@@ -101,7 +97,7 @@ func runNode(ctx context.Context, f *nodeFlags, stderr io.Writer) error {
 	}
 	go n.housekeeping(ctx, ready)
 
-	program.Run(ctx)
+	n.serve(ctx, program.Run, events, stop)
 	defer n.vendor.Close()
 	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
 		return err
@@ -111,6 +107,19 @@ func runNode(ctx context.Context, f *nodeFlags, stderr io.Writer) error {
 		return program.Link.Remove()
 	}
 	return nil
+}
+
+// serve answers pods and the CSI driver until ctx ends, and then lets end what is
+// under way of either. If the driver cannot be answered, fail is told.
+func (n *nodeProgram) serve(ctx context.Context, pods func(context.Context), told *events, fail func(error)) {
+	var mounts sync.WaitGroup
+	mounts.Go(func() {
+		if err := n.serveSecrets(ctx, told); err != nil {
+			fail(err)
+		}
+	})
+	pods(ctx)
+	mounts.Wait()
 }
 
 func newNodeProgram(f *nodeFlags, stderr io.Writer) (*nodeProgram, error) {
