@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,13 +21,13 @@ import (
 )
 
 // registry is an API server with associations, in memory.
-func registry(t *testing.T, fails func() error, names ...string) (client.Client, *int) {
+func registry(t *testing.T, fails func() error, names ...string) (client.Client, *atomic.Int32) {
 	t.Helper()
 	scheme := runtime.NewScheme()
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
 		t.Fatal(err)
 	}
-	build, writes := fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(&v1alpha1.PodIdentityAssociation{}), 0
+	build, writes := fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(&v1alpha1.PodIdentityAssociation{}), &atomic.Int32{}
 	for _, name := range names {
 		build.WithObjects(&v1alpha1.PodIdentityAssociation{
 			ObjectMeta: metav1.ObjectMeta{Name: name}, Status: v1alpha1.PodIdentityAssociationStatus{Reason: "policy-condition"},
@@ -34,13 +35,13 @@ func registry(t *testing.T, fails func() error, names ...string) (client.Client,
 	}
 	return build.WithInterceptorFuncs(interceptor.Funcs{
 		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
-			writes++
+			writes.Add(1)
 			if err := fails(); err != nil {
 				return err
 			}
 			return c.SubResource(sub).Patch(ctx, o, p, opts...)
 		},
-	}).Build(), &writes
+	}).Build(), writes
 }
 
 func never() error { return nil }
@@ -77,8 +78,8 @@ func TestLastOKIsWrittenOnceAMinute(t *testing.T) {
 			one.Note("")
 			time.Sleep(time.Second)
 		}
-		if *writes < 9 || *writes > 11 {
-			t.Errorf("%d writes in ten minutes", *writes)
+		if n := writes.Load(); n < 9 || n > 11 {
+			t.Errorf("%d writes in ten minutes", n)
 		}
 		if at := lastOK(t, c, "web"); at.Before(begin.Add(8 * time.Minute)) {
 			t.Errorf("%s after %s", at, begin)
@@ -105,8 +106,8 @@ func TestLastOKTakesItsTime(t *testing.T) {
 		for second := 1; second <= 30; second++ {
 			time.Sleep(time.Second)
 			synctest.Wait()
-			if *writes != second {
-				t.Fatalf("%d writes after %d s", *writes, second)
+			if n := writes.Load(); int(n) != second {
+				t.Fatalf("%d writes after %d s", n, second)
 			}
 		}
 	})
@@ -124,8 +125,8 @@ func TestLastOKThatMayNotBeWritten(t *testing.T) {
 			time.Sleep(2 * time.Second)
 		}
 		synctest.Wait()
-		if *writes != 5 || strings.Count(log.String(), "forbidden") != 1 {
-			t.Errorf("%d writes, log: %s", *writes, log.String())
+		if n := writes.Load(); n != 5 || strings.Count(log.String(), "forbidden") != 1 {
+			t.Errorf("%d writes, log: %s", n, log.String())
 		}
 	})
 }
