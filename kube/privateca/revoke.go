@@ -32,12 +32,15 @@ func (r *requests) deleted(ctx context.Context, kept *cmapi.CertificateRequest) 
 	if err := r.revoke(ctx, cr); err != nil {
 		why := sort(err)
 		passes := why.class != fails && why.slug != "pca-missing"
+		again := passes || why.slug == "issuer-access" // a right can be given
 		r.log.Warn("a certificate is not revoked", "namespace", cr.Namespace, "request", cr.Name, "certificate", cr.Annotations[arnAnnotation],
-			"again", passes, "reason", why.slug, "error", why.detail)
-		if passes {
+			"again", again, "reason", why.slug, "error", why.detail)
+		if !passes {
+			r.events.Eventf(cr, nil, corev1.EventTypeWarning, conditionReason(why.slug), "Revoke", "%s is not revoked: %s", cr.Annotations[arnAnnotation], why.explain())
+		}
+		if again {
 			return reconcile.Result{RequeueAfter: jittered(mendEvery)}, nil
 		}
-		r.events.Eventf(cr, nil, corev1.EventTypeWarning, conditionReason(why.slug), "Revoke", "%s is not revoked: %s", cr.Annotations[arnAnnotation], why.explain())
 	}
 	if !controllerutil.RemoveFinalizer(cr, finalizer) {
 		return reconcile.Result{}, nil

@@ -172,7 +172,7 @@ func TestWaitsForNothingThatCannotPass(t *testing.T) {
 		}, false, ""},
 		"the CA is gone":                 {fails("DescribeCertificateAuthority", "ResourceNotFoundException"), false, "(pca-missing)"},
 		"the CA has just gone":           {fails("RevokeCertificate", "ResourceNotFoundException"), false, "(pca-missing)"},
-		"revoking is not allowed":        {fails("RevokeCertificate", "AccessDeniedException"), false, "(issuer-access)"},
+		"revoking is not allowed":        {fails("RevokeCertificate", "AccessDeniedException"), true, "(issuer-access)"},
 		"it is revoked already":          {fails("RevokeCertificate", "RequestAlreadyProcessedException"), false, ""},
 		"AWS fails":                      {fails("RevokeCertificate", "InternalFailure"), true, ""},
 		"AWS fails before":               {fails("GetCertificate", "InternalFailure"), true, ""},
