@@ -2,12 +2,9 @@ package secrets
 
 import (
 	"encoding/json"
-	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
-
-	"github.com/jmespath/go-jmespath"
 )
 
 // checkPath says what keeps a path from being a file below the mount's folder;
@@ -87,20 +84,26 @@ const maxTotal = 4<<20 - 64<<10
 // order. Files without a mode of their own get mode. It is all or nothing;
 // errors are *Error.
 func (c *Class) Render(values []Value, mode fs.FileMode) ([]File, []Version, error) {
+	evaluating.Lock()
+	defer evaluating.Unlock()
 	var files []File
 	var versions []Version
-	total := 0
-	add := func(p Place, data []byte) {
+	total, work := 0, float64(maxWork)
+	add := func(p Place, data []byte, version string) *Error {
+		if total += len(data) + len(p.Path) + 32; total > maxTotal {
+			return tooLarge()
+		}
 		if p.Mode == 0 {
 			p.Mode = mode
 		}
-		files = append(files, File{p.Path, p.Mode, data})
-		total += len(data) + len(p.Path) + 32
+		files, versions = append(files, File{p.Path, p.Mode, data}), append(versions, Version{p.Path, version})
+		return nil
 	}
 	for i, o := range c.Objects {
 		v := values[i]
-		add(o.File, v.Data)
-		versions = append(versions, Version{o.File.Path, v.Version})
+		if err := add(o.File, v.Data, v.Version); err != nil {
+			return nil, nil, err
+		}
 		if len(o.Parts) == 0 {
 			continue
 		}
@@ -109,67 +112,20 @@ func (c *Class) Render(values []Value, mode fs.FileMode) ([]File, []Version, err
 			return nil, nil, wrong("secrets-json", o.Name, "it is not JSON, and jmesPath needs that") // err may quote it
 		}
 		for _, p := range o.Parts {
-			text, err := search(p.Path, doc)
+			text, err := search(p.Path, doc, len(v.Data), &work)
 			if err != nil {
 				err.Object = o.Name
 				return nil, nil, err
 			}
-			add(p.File, []byte(text))
-			versions = append(versions, Version{p.File.Path, v.Version})
+			if err := add(p.File, []byte(text), v.Version); err != nil {
+				return nil, nil, err
+			}
 		}
-	}
-	if total > maxTotal {
-		return nil, nil, tooLarge(total)
 	}
 	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
 	return files, versions, nil
 }
 
-func tooLarge(total int) *Error {
-	return wrong("secrets-too-large", "", "the files have %d bytes together, more than %d", total, maxTotal)
-}
-
-// checkJMES compiles a JMESPath; the library's panics on odd texts become
-// errors.
-func checkJMES(path string) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("it cannot be read")
-		}
-	}()
-	_, err = jmespath.Compile(path)
-	return err
-}
-
-// search returns the string at a path of a document.
-func search(path string, doc any) (text string, failed *Error) {
-	defer func() {
-		if p := recover(); p != nil {
-			failed = wrong("secrets-jmespath", "", "the jmesPath %q cannot be evaluated", path)
-		}
-	}()
-	found, err := jmespath.Search(path, doc)
-	if err != nil {
-		return "", wrong("secrets-jmespath", "", "the jmesPath %q cannot be evaluated", path) // err may quote the document
-	}
-	switch found := found.(type) {
-	case string:
-		return found, nil
-	case nil:
-		return "", wrong("secrets-jmes-result", "", "the jmesPath %q finds nothing", path)
-	default:
-		return "", wrong("secrets-jmes-result", "", "the jmesPath %q finds %s, not a string", path, kindOf(found))
-	}
-}
-
-func kindOf(v any) string {
-	switch v.(type) {
-	case float64:
-		return "a number"
-	case bool:
-		return "a boolean"
-	case []any:
-		return "a list"
-	}
-	return "an object"
+func tooLarge() *Error {
+	return wrong("secrets-too-large", "", "the files have more than %d bytes together", maxTotal)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -15,7 +16,8 @@ import (
 // Bounds of a class. A SecretProviderClass holds at most 1.5 MiB.
 const (
 	maxDocument = 1 << 20
-	maxObjects  = 1000
+	maxObjects  = 1000 // and as many files
+	maxFields   = 100  // of one mapping
 )
 
 // What the driver adds to a class's parameters, and those that it reads itself.
@@ -137,15 +139,22 @@ func (c *Class) parseObjects(text, translate string) error {
 	if len(list.Content) > maxObjects {
 		return wrong("secrets-objects", "", "objects has %d entries, more than %d", len(list.Content), maxObjects)
 	}
+	files, unknown := 0, map[string]bool{}
 	for i, n := range list.Content {
 		var e entry
 		if n.Kind != yaml.MappingNode {
 			return wrong("secrets-objects", "", "object %d is not a mapping with an objectName", i+1)
 		}
+		if tooWide(n) { // reading takes the square of it
+			return wrong("secrets-objects", "", "object %d has a mapping of more than %d fields", i+1, maxFields)
+		}
 		if err := n.Decode(&e); err != nil {
 			return &Error{Slug: "secrets-objects", Detail: "object " + strconv.Itoa(i+1) + " cannot be read", Err: withoutPrefix(err)}
 		}
-		c.unknownFields(n)
+		if files += 1 + len(e.JMES); files > maxObjects {
+			return wrong("secrets-objects", "", "objects and their jmesPath entries make more than %d files", maxObjects)
+		}
+		noteUnknown(n, unknown)
 		o, err := e.object(c, translate)
 		if err != nil {
 			if err.Object == "" {
@@ -155,18 +164,24 @@ func (c *Class) parseObjects(text, translate string) error {
 		}
 		c.Objects = append(c.Objects, o)
 	}
+	c.Unknown = append(c.Unknown, slices.Sorted(maps.Keys(unknown))...)
 	return nil
+}
+
+// tooWide tells whether a mapping in n has more fields than any needs.
+func tooWide(n *yaml.Node) bool {
+	return n.Kind == yaml.MappingNode && len(n.Content) > 2*maxFields || slices.ContainsFunc(n.Content, tooWide)
 }
 
 // withoutPrefix drops what the YAML library says of itself.
 func withoutPrefix(err error) error { return errors.New(strings.TrimPrefix(err.Error(), "yaml: ")) }
 
-// unknownFields notes the fields of an object that mean nothing.
-func (c *Class) unknownFields(n *yaml.Node) {
+// noteUnknown notes the fields of an object that mean nothing.
+func noteUnknown(n *yaml.Node, all map[string]bool) {
 	known := []string{"objectName", "objectType", "objectAlias", "objectVersion", "objectVersionLabel", "filePermission", "jmesPath", "failoverObject"}
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		if name := n.Content[i].Value; !slices.Contains(known, name) && !slices.Contains(c.Unknown, name) {
-			c.Unknown = append(c.Unknown, name)
+		if name := n.Content[i].Value; !slices.Contains(known, name) {
+			all[name] = true
 		}
 	}
 }

@@ -71,12 +71,24 @@ func TestParseClass(t *testing.T) {
 		"what the driver adds, and what nobody knows": {with(objects(`- {objectName: a, objectType: secretsmanager, colour: red}`), "csi.storage.k8s.io/pod.name", "x", "flavour", "y"), func(c *Class) bool {
 			return slices.Equal(c.Unknown, []string{"flavour", "colour"})
 		}},
+		"unknown fields once each": {objects(`- {objectName: a, objectType: secretsmanager, size: 1, colour: red}`, `- {objectName: b, objectType: secretsmanager, colour: red}`), func(c *Class) bool {
+			return slices.Equal(c.Unknown, []string{"colour", "size"})
+		}},
 	} {
 		got, err := ParseClass(c.parameters)
 		if err != nil || !c.check(got) {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}
+}
+
+// fields are so many that nobody knows.
+func fields(n int) string {
+	text := ""
+	for i := range n {
+		text += "k" + strconv.Itoa(i) + ": 1, "
+	}
+	return text
 }
 
 // One clear error for each thing that is wrong: it names the object and has a
@@ -93,6 +105,9 @@ func TestWrongClasses(t *testing.T) {
 		{"secrets-objects", "object 1 is not a mapping", objects(`- a`)},
 		{"secrets-objects", "object 1 cannot be read", objects(`- {objectName: [a]}`)},
 		{"secrets-objects", "more than 1000", objects(strings.Repeat("- {}\n", 1001))},
+		{"secrets-objects", "more than 1000 files", objects(`- {objectName: a, objectType: secretsmanager, jmesPath: [` + strings.Repeat(`{path: x, objectAlias: a},`, 1000) + `]}`)},
+		{"secrets-objects", "more than 100 fields", objects(`- {objectName: a, objectType: secretsmanager, ` + fields(100) + `}`)},
+		{"secrets-objects", "more than 100 fields", objects(`- {objectName: a, objectType: secretsmanager, failoverObject: {` + fields(101) + `}}`)},
 		{"secrets-objects", "more than 1048576 bytes", objects(strings.Repeat("#", maxDocument+1))},
 		{"secrets-object", "object 1: objectName is missing", objects(`- {objectType: secretsmanager}`)},
 		{"secrets-object", "objectType is missing", objects(`- {objectName: a}`)},
@@ -107,6 +122,7 @@ func TestWrongClasses(t *testing.T) {
 		{"secrets-object", "objectVersion must be the same", with(objects(`- {objectName: a, objectType: secretsmanager, objectAlias: x, objectVersion: "1", failoverObject: {objectName: b}}`), "failoverRegion", "eu-west-1")},
 		{"secrets-region", "needs the parameter failoverRegion", objects(`- {objectName: a, objectType: secretsmanager, objectAlias: x, failoverObject: {objectName: b}}`)},
 		{"secrets-object", "needs path and objectAlias", objects(`- {objectName: a, objectType: secretsmanager, jmesPath: [{path: x}]}`)},
+		{"secrets-jmespath", "longer than 4096 bytes", objects(`- {objectName: a, objectType: secretsmanager, jmesPath: [{path: ` + strings.Repeat("x", 4097) + `, objectAlias: x}]}`)},
 		{"secrets-jmespath", "is none", objects(`- {objectName: a, objectType: secretsmanager, jmesPath: [{path: "a[", objectAlias: x}]}`)},
 		{"secrets-parameter", "usePodIdentity", with(objects(), "usePodIdentity", "perhaps")},
 		{"secrets-parameter", "pathTranslation", with(objects(), "pathTranslation", "ab")},

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -101,18 +102,23 @@ func (r *Reader) Read(ctx context.Context, p Principal, c *Class, region string,
 	if len(regions) == 2 {
 		r.failOver(ctx, p, c, regions[1], values, errs, age)
 	}
-	if err := join(errs); err != nil {
-		return nil, err
-	}
 	total := 0
 	for _, v := range values {
 		total += len(v.Data)
 	}
-	if total > maxTotal { // it would be remembered in vain
+	if total > maxTotal || slices.ContainsFunc(errs, isTooLarge) { // it would be remembered in vain
 		r.forget(p, regions, c)
-		return nil, tooLarge(total)
+		return nil, tooLarge()
+	}
+	if err := join(errs); err != nil {
+		return nil, err
 	}
 	return values, nil
+}
+
+func isTooLarge(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Slug == "secrets-too-large"
 }
 
 // forget drops what a class has brought.
@@ -161,7 +167,7 @@ func (r *Reader) failOver(ctx context.Context, p Principal, c *Class, region str
 // answered tells errors with which the region did its work.
 func answered(err error) bool {
 	var e *Error
-	return errors.As(err, &e) && e.Status >= 400 && e.Status < 500
+	return errors.As(err, &e) && e.Status >= 400 && e.Status < 500 || isTooLarge(err)
 }
 
 // regions are the one or two to ask, held against the ARNs.
@@ -256,10 +262,15 @@ func (r *Reader) sweep(now time.Time) {
 func (r *Reader) fetch(ctx context.Context, p Principal, region string, mine map[Item]*held) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	total := 0
 	s := &session{reader: r, region: region, principal: p, done: func(i Item, v Value, err error) {
 		h := mine[i]
 		r.mu.Lock()
 		defer r.mu.Unlock()
+		if total += len(v.Data); total > maxTotal { // nor is the rest of any use
+			v, err = Value{}, tooLarge()
+			cancel()
+		}
 		select {
 		case <-h.done: // the first answer counts
 		default:
