@@ -222,6 +222,71 @@ func TestFiftySecretsWithoutBatch(t *testing.T) {
 	s.expect(mark, "an hour later", map[string]int{"BatchGetSecretValue": 3, "GetSecretValue": 50})
 }
 
+// However many secrets a class has, and one by one: so many calls at once, and
+// no more.
+func TestCallsAtOnce(t *testing.T) {
+	s := newStage(t)
+	c := s.many(2 * mostCalls)
+	p := s.principal("single", allow("secretsmanager:GetSecretValue", "*"))
+	var now, most atomic.Int64
+	var once sync.Once
+	all := make(chan struct{})
+	s.reader.Client = &http.Client{Transport: trip(func(r *http.Request) (*http.Response, error) {
+		if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".GetSecretValue") {
+			if n := now.Add(1); n >= mostCalls { // as many as there may be: more would have come
+				most.Store(max(n, most.Load()))
+				once.Do(func() { close(all) })
+			}
+			<-all
+			defer now.Add(-1)
+		}
+		return s.Client().Transport.RoundTrip(r)
+	})}
+	s.read(p, c)
+	if n := most.Load(); n != mostCalls {
+		t.Errorf("%d at once, want %d", n, mostCalls)
+	}
+}
+
+type trip func(*http.Request) (*http.Response, error)
+
+// RoundTrip implements http.RoundTripper.
+func (f trip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// A class that is larger than any mount is not read to its end, is not
+// remembered, and nobody asks the other region for it.
+func TestTooLargeIsNotReadToItsEnd(t *testing.T) {
+	s := newStage(t)
+	c := &Class{Region: "us-east-1", FailoverRegion: "eu-west-1"}
+	value := strings.Repeat("x", 65000)
+	const n = 400 // 26 MB
+	for i := range n {
+		name := fmt.Sprintf("s%d", i)
+		if _, err := s.secrets.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: &name, SecretString: &value}); err != nil {
+			t.Fatal(err)
+		}
+		c.Objects = append(c.Objects, Object{Item: Item{Name: name}, File: Place{Path: name}})
+	}
+	p := s.principal("reader", allow("secretsmanager:GetSecretValue", "*"))
+	mark := len(s.Decisions())
+	_, err := s.reader.Read(t.Context(), p, c, "", false)
+	var e *Error
+	if !errors.As(err, &e) || e.Slug != "secrets-too-large" {
+		t.Errorf("%.300v", err)
+	}
+	if calls := s.calls(mark)["GetSecretValue"]; calls > maxTotal/len(value)+1+2*mostCalls { // those under way beside
+		t.Errorf("%d calls for what is too large after %d", calls, maxTotal/len(value)+1)
+	}
+	for _, d := range s.Decisions()[mark:] {
+		if d.Region == "eu-west-1" {
+			t.Fatal("the other region was asked")
+		}
+	}
+	if len(s.reader.held) != 0 {
+		t.Errorf("%d values are remembered", len(s.reader.held))
+	}
+}
+
 // What one principal may read is not given to another.
 func TestPrincipalsNeverShare(t *testing.T) {
 	s := newStage(t)

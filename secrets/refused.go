@@ -151,6 +151,7 @@ func (s *session) missing(message, action, thing string) string {
 // key. Where that is not to be had, the hint names both sides.
 func (s *session) explainKey(ctx context.Context, e *Error, i Item) {
 	e.Hint = "allow kms:Decrypt on the secret's KMS key in an identity policy of the pod's role, and in the key policy where the key is of another account"
+	defer s.calls.enter(ctx)()
 	secret, err := s.secrets.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &i.Name})
 	if err != nil || secret.KmsKeyId == nil {
 		return

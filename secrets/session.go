@@ -20,10 +20,12 @@ import (
 	"daypass.dev/internal/sdk"
 )
 
-// AWS's bounds of one call, and how many run at once for one reading.
+// AWS's bounds of one call, and how many run at once for one reading: batches,
+// which bring up to 1.3 MB each, and others.
 const (
 	mostInBatch      = 20
 	mostParameters   = 10
+	mostBatches      = 10
 	mostCalls        = 50
 	currentStage     = "AWSCURRENT"
 	opGetSecret      = "GetSecretValue"
@@ -39,9 +41,25 @@ type session struct {
 	principal Principal
 	done      func(Item, Value, error)
 
+	batches, calls places
+
 	secrets    *secretsmanager.Client
 	parameters *ssm.Client
 	keys       *kms.Client
+}
+
+// Places are for calls that run at once.
+type places chan struct{}
+
+// enter waits for a place, and returns what gives it back. Once ctx is done there
+// is one for all: no call is made.
+func (p places) enter(ctx context.Context) (leave func()) {
+	select {
+	case p <- struct{}{}:
+		return func() { <-p }
+	case <-ctx.Done():
+		return func() {}
+	}
 }
 
 // read reads all items, side by side.
@@ -54,15 +72,10 @@ func (s *session) read(ctx context.Context, items []Item) {
 	}
 	cfg := s.reader.config(s.region, provider{s.principal.Source})
 	s.secrets, s.parameters, s.keys = secretsmanager.NewFromConfig(cfg), ssm.NewFromConfig(cfg), kms.NewFromConfig(cfg)
-	calls := s.plan(items)
-	places := make(chan struct{}, mostCalls)
+	s.batches, s.calls = make(places, mostBatches), make(places, mostCalls)
 	var all sync.WaitGroup
-	for _, call := range calls {
-		places <- struct{}{}
-		all.Go(func() {
-			defer func() { <-places }()
-			call(ctx)
-		})
+	for _, call := range s.plan(items) {
+		all.Go(func() { call(ctx) })
 	}
 	all.Wait()
 }
@@ -109,9 +122,11 @@ func (s *session) secret(ctx context.Context, i Item) {
 	if i.Label != "" {
 		in.VersionStage = &i.Label
 	}
+	leave := s.calls.enter(ctx)
 	begin := time.Now()
 	out, err := s.secrets.GetSecretValue(ctx, in)
 	s.observe(opGetSecret, err, begin)
+	leave()
 	if err != nil {
 		s.done(i, Value{}, s.explain(ctx, s.failed(i, opGetSecret, err), i))
 		return
@@ -137,9 +152,11 @@ func (s *session) batch(ctx context.Context, items []Item) {
 		}
 		byName[i.Name] = i
 	}
+	leave := s.batches.enter(ctx)
 	begin := time.Now()
 	out, err := s.secrets.BatchGetSecretValue(ctx, in)
 	s.observe(opBatch, err, begin)
+	leave()
 	if err != nil {
 		e := s.failed(Item{}, opBatch, err)
 		if e.Code != "AccessDeniedException" {
@@ -194,9 +211,11 @@ func (s *session) someParameters(ctx context.Context, items []Item) {
 	for _, i := range items {
 		in.Names = append(in.Names, i.id())
 	}
+	leave := s.calls.enter(ctx)
 	begin := time.Now()
 	out, err := s.parameters.GetParameters(ctx, in)
 	s.observe(opGetParameters, err, begin)
+	leave()
 	if err != nil {
 		// One that is refused spoils all: who is alone knows that it was his.
 		if e := s.failed(Item{}, opGetParameters, err); len(items) > 1 && answered(e) && e.Slug != "throttled" {
