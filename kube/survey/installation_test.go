@@ -35,6 +35,8 @@ func TestInstallation(t *testing.T) {
 	node := &appsv1.DaemonSet{ObjectMeta: meta("node"), Spec: appsv1.DaemonSetSpec{Template: template("by-node")}, Status: appsv1.DaemonSetStatus{NumberReady: 4, DesiredNumberScheduled: 5}}
 	another := webhook.DeepCopy()
 	another.Namespace, another.Spec.Template = "shop", template("by-a-tenant")
+	others := node.DeepCopy() // in a namespace that is listed before ours
+	others.Namespace, others.Spec.Template = "a-shop", template("by-a-tenant")
 	programs := []Program{{"daypass-detector", 0, 1}, {"daypass-webhook", 2, 3}, {"daypass-node", 4, 5}}
 	for name, row := range map[string]struct {
 		objects        []client.Object
@@ -48,6 +50,9 @@ func TestInstallation(t *testing.T) {
 		"no webhook":               {objects: []client.Object{detector, node}, cluster: "by-detector", injects: true, programs: slices.Delete(slices.Clone(programs), 1, 2)},
 		"agents alone":             {objects: []client.Object{node}, cluster: "by-node", agent: true, programs: programs[2:]},
 		"two webhooks":             {objects: []client.Object{webhook, another}, programs: []Program{}, unseen: true, missed: true},
+		"detector, tenant's hook":  {objects: []client.Object{detector, another}, programs: []Program{}, unseen: true, missed: true},
+		"agents, tenant's hook":    {objects: []client.Object{node, another}, programs: []Program{}, unseen: true, missed: true},
+		"agents, tenant's agents":  {objects: []client.Object{node, others}, programs: []Program{}, unseen: true, missed: true},
 		"nothing":                  {programs: []Program{}},
 		"no right on Deployments":  {objects: []client.Object{webhook, node}, hidden: "*v1.DeploymentList", programs: []Program{}, unseen: true, missed: true},
 		"no right on DaemonSets":   {objects: []client.Object{webhook, node}, hidden: "*v1.DaemonSetList", cluster: "by-webhook", injects: true, programs: programs[1:2], missed: true},

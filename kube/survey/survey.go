@@ -10,6 +10,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/client-go/kubernetes"
@@ -85,31 +86,27 @@ func (c *Cluster) installation(ctx context.Context) installation {
 		in.unseen, in.missed = short(err), short(err)
 		return in
 	}
-	of := map[string]*appsv1.Deployment{}
+	unlisted := c.objects.List(ctx, &daemons, component(""))
+	if two := apart(deployments.Items, daemons.Items); two != "" {
+		in.unseen, in.missed = two, two
+		return in
+	}
 	for i, d := range deployments.Items {
-		name := d.Labels[componentLabel]
-		if other := of[name]; other != nil && other.Namespace != d.Namespace {
-			// Whoever may make a Deployment may label it so: whose settings count is
-			// not to be guessed.
-			in.unseen = fmt.Sprintf("two Deployments say that they are its %s: %s/%s and %s/%s", name, other.Namespace, other.Name, d.Namespace, d.Name)
-			in.missed, in.programs = in.unseen, []Program{}
-			return in
-		}
-		of[name] = &deployments.Items[i]
 		want := int32(1)
 		if d.Spec.Replicas != nil {
 			want = *d.Spec.Replicas
 		}
 		in.programs = append(in.programs, Program{d.Name, d.Status.ReadyReplicas, want})
-	}
-	in.webhook = of["webhook"]
-	for _, d := range []*appsv1.Deployment{of["detector"], of["webhook"]} {
-		if d != nil {
+		switch name := d.Labels[componentLabel]; {
+		case name == "webhook":
+			in.webhook = &deployments.Items[i]
+			in.settings, in.known, in.injects = settingsOf(d.Spec.Template), true, true
+		case name == "detector" && in.webhook == nil:
 			in.settings, in.known, in.injects = settingsOf(d.Spec.Template), true, true
 		}
 	}
-	if err := c.objects.List(ctx, &daemons, component("")); err != nil {
-		in.missed = short(err)
+	if unlisted != nil {
+		in.missed = short(unlisted)
 		if !in.known {
 			in.unseen = in.missed
 		}
@@ -123,6 +120,25 @@ func (c *Cluster) installation(ctx context.Context) installation {
 		}
 	}
 	return in
+}
+
+// apart names two programs that are not of one namespace, as a release's are.
+// Whoever may make one may label it so: whose settings count is not to be
+// guessed.
+func apart(deployments []appsv1.Deployment, daemons []appsv1.DaemonSet) string {
+	var all []metav1.ObjectMeta
+	for _, d := range deployments {
+		all = append(all, d.ObjectMeta)
+	}
+	for _, d := range daemons {
+		all = append(all, d.ObjectMeta)
+	}
+	for _, d := range all {
+		if d.Namespace != all[0].Namespace {
+			return fmt.Sprintf("programs of two namespaces say that they are daypass's: %s/%s and %s/%s", all[0].Namespace, all[0].Name, d.Namespace, d.Name)
+		}
+	}
+	return ""
 }
 
 const componentLabel = "app.kubernetes.io/component"
