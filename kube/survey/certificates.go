@@ -5,10 +5,13 @@ import (
 	"crypto/x509"
 	"time"
 
-	certificatesv1beta1 "k8s.io/api/certificates/v1beta1"
+	certs "k8s.io/api/certificates/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"daypass.dev/doctor"
@@ -16,44 +19,63 @@ import (
 	"daypass.dev/pki"
 )
 
-// certificates are the ends of pods' certificates, by NAMESPACE/POD. Clusters
-// that have no such requests have none.
+// podRequests lists PodCertificateRequests in the version that the cluster has:
+// v1, or before 1.37 v1beta1, whose fields are the same but for two that
+// kubelets have not filled since 1.36. Clusters that have neither have none.
+func (c *Cluster) podRequests(ctx context.Context, namespace string) ([]certs.PodCertificateRequest, error) {
+	for _, version := range []string{"v1", "v1beta1"} {
+		var all unstructured.UnstructuredList
+		all.SetGroupVersionKind(schema.GroupVersionKind{Group: certs.GroupName, Version: version, Kind: "PodCertificateRequestList"})
+		err := c.objects.List(ctx, &all, client.InNamespace(namespace))
+		if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		requests := make([]certs.PodCertificateRequest, len(all.Items))
+		for i, r := range all.Items {
+			if err := runtime.DefaultUnstructuredConverter.FromUnstructured(r.Object, &requests[i]); err != nil {
+				return nil, err
+			}
+		}
+		return requests, nil
+	}
+	return nil, nil
+}
+
+// certificates are the ends of pods' certificates, by NAMESPACE/POD.
 func (c *Cluster) certificates(ctx context.Context, namespace string) (map[string]time.Time, error) {
 	ends := map[string]time.Time{}
-	var all certificatesv1beta1.PodCertificateRequestList
-	if err := c.objects.List(ctx, &all, client.InNamespace(namespace)); err != nil {
-		if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
-			err = nil
-		}
-		return ends, err
-	}
-	for _, r := range all.Items {
+	all, err := c.podRequests(ctx, namespace)
+	for _, r := range all {
 		key := r.Namespace + "/" + r.Spec.PodName
 		if end := r.Status.NotAfter; end != nil && end.After(ends[key]) {
 			ends[key] = end.Time
 		}
 	}
-	return ends, nil
+	return ends, err
 }
 
 // requests says what became of the pod's requests for certificates; one that was
 // issued is the certificate that AWS is shown.
 func (p *patient) requests(ctx context.Context) {
-	var all certificatesv1beta1.PodCertificateRequestList
-	if err := p.objects.List(ctx, &all, client.InNamespace(p.pod.Namespace)); err != nil {
+	all, err := p.podRequests(ctx, p.pod.Namespace)
+	if err != nil {
+		p.say(doctor.Unknown, "", "its requests for certificates were not seen: %s", short(err))
 		return
 	}
-	var latest *certificatesv1beta1.PodCertificateRequest
-	for i, r := range all.Items {
+	var latest *certs.PodCertificateRequest
+	for i, r := range all {
 		if r.Spec.PodUID == p.pod.UID && (latest == nil || r.CreationTimestamp.After(latest.CreationTimestamp.Time)) {
-			latest = &all.Items[i]
+			latest = &all[i]
 		}
 	}
 	if latest == nil {
 		return
 	}
 	for _, c := range latest.Status.Conditions {
-		if c.Type == certificatesv1beta1.PodCertificateRequestConditionTypeDenied || c.Type == certificatesv1beta1.PodCertificateRequestConditionTypeFailed {
+		if c.Type == certs.PodCertificateRequestConditionTypeDenied || c.Type == certs.PodCertificateRequestConditionTypeFailed {
 			slug := "pod-certificate-refused"
 			if said := doctor.Recognise(c.Message); len(said) == 1 { // our signer names its reason
 				slug = said[0]
@@ -66,19 +88,19 @@ func (p *patient) requests(ctx context.Context) {
 		p.say(doctor.Fail, "pod-certificate-waiting", "%s has not answered the pod's request of %s", latest.Spec.SignerName, latest.CreationTimestamp.UTC().Format(time.RFC3339))
 		return
 	}
-	certs, err := pki.ParseCertificates([]byte(latest.Status.CertificateChain))
+	chain, err := pki.ParseCertificates([]byte(latest.Status.CertificateChain))
 	if err != nil {
 		return
 	}
 	if p.evidence.Settings.TrustAnchorARN != "" { // else it is the pod's own affair
-		p.shown(certs)
+		p.shown(chain)
 	}
-	p.say(doctor.Pass, "", "%s issued its certificate, until %s", latest.Spec.SignerName, certs[0].NotAfter.UTC().Format(time.RFC3339))
+	p.say(doctor.Pass, "", "%s issued its certificate, until %s", latest.Spec.SignerName, chain[0].NotAfter.UTC().Format(time.RFC3339))
 }
 
 // shown is what AWS is shown.
-func (p *patient) shown(certs []*x509.Certificate) {
-	p.evidence.Certificate, p.evidence.Names = &pki.Evidence{Leaf: certs[0], Intermediates: certs[1:]}, nil
+func (p *patient) shown(chain []*x509.Certificate) {
+	p.evidence.Certificate, p.evidence.Names = &pki.Evidence{Leaf: chain[0], Intermediates: chain[1:]}, nil
 }
 
 // secret looks at the certificate in a Secret that injection has given the pod;
@@ -108,11 +130,11 @@ func (p *patient) secret(ctx context.Context) {
 		p.say(doctor.Unknown, "", "its certificate in Secret %s was not seen: %s", name, short(err))
 		return
 	}
-	certs, err := pki.ParseCertificates(s.Data[corev1.TLSCertKey])
-	if err != nil || len(certs) == 0 {
+	chain, err := pki.ParseCertificates(s.Data[corev1.TLSCertKey])
+	if err != nil || len(chain) == 0 {
 		p.say(doctor.Fail, "proof-form", "%s in Secret %s holds no certificate", corev1.TLSCertKey, name)
 		return
 	}
-	p.shown(certs)
-	p.say(doctor.Pass, "", "its certificate is in Secret %s, until %s", name, certs[0].NotAfter.UTC().Format(time.RFC3339))
+	p.shown(chain)
+	p.say(doctor.Pass, "", "its certificate is in Secret %s, until %s", name, chain[0].NotAfter.UTC().Format(time.RFC3339))
 }

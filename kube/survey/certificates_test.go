@@ -1,16 +1,19 @@
 package survey
 
 import (
+	"context"
 	"testing"
 
-	certificatesv1beta1 "k8s.io/api/certificates/v1beta1"
+	certs "k8s.io/api/certificates/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	"sigs.k8s.io/yaml"
 
 	"daypass.dev/doctor"
@@ -32,30 +35,57 @@ func checksOf(t *testing.T, pod *corev1.Pod, by func(*patient), objects ...clien
 	return p.evidence.Pod.Checks
 }
 
-// What became of a pod's request for a certificate.
+// having is what a cluster knows of PodCertificateRequests: one version.
+func having(version string, c client.Client) client.Client {
+	return interceptor.NewClient(c.(client.WithWatch), interceptor.Funcs{
+		List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
+			if gvk := list.GetObjectKind().GroupVersionKind(); gvk.Group == certs.GroupName && gvk.Version != version {
+				return &meta.NoKindMatchError{GroupKind: gvk.GroupKind(), SearchedVersions: []string{gvk.Version}}
+			}
+			return c.List(ctx, list, opts...)
+		},
+	})
+}
+
+// What became of a pod's request for a certificate, in whichever version the
+// cluster has them.
 func TestRequestsForCertificates(t *testing.T) {
-	request := func(condition string) *certificatesv1beta1.PodCertificateRequest {
-		r := &certificatesv1beta1.PodCertificateRequest{
-			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "r"},
-			Spec:       certificatesv1beta1.PodCertificateRequestSpec{SignerName: "daypass.dev/workload", PodUID: "uid"},
-		}
-		if condition != "" {
-			r.Status.Conditions = []metav1.Condition{{Type: condition, Reason: "Because", Message: "of something"}}
-		}
-		return r
-	}
 	p := pod(nil)
 	p.UID = "uid"
-	for condition, want := range map[string]string{"": "pod-certificate-waiting", "Denied": "pod-certificate-refused", "Failed": "pod-certificate-refused"} {
-		got := checksOf(t, p, func(p *patient) { p.requests(t.Context()) }, request(condition))
-		if len(got) != 1 || got[0].Verdict != doctor.Fail || got[0].Reason != want || got[0].Mend == "" {
-			t.Errorf("%q: %+v, want %s", condition, got, want)
+	for _, version := range []string{"v1", "v1beta1"} {
+		request := func(condition, uid string) client.Object {
+			text := "{kind: PodCertificateRequest, metadata: {namespace: shop, name: r}, spec: {signerName: daypass.dev/workload, podName: web, podUID: " + uid + "}, status: {notAfter: '2026-01-02T10:00:00Z'"
+			if condition != "" {
+				text += ", conditions: [{type: " + condition + ", status: 'True', reason: Because, message: of something}]"
+			}
+			o := &unstructured.Unstructured{}
+			if err := yaml.Unmarshal([]byte(text+"}}"), &o.Object); err != nil {
+				t.Fatal(err)
+			}
+			o.SetAPIVersion(certs.GroupName + "/" + version)
+			return o
+		}
+		look := func(p *patient) {
+			p.objects = having(version, p.objects)
+			p.requests(t.Context())
+			ends, err := p.certificates(t.Context(), "shop")
+			if end, ok := ends["shop/web"]; !ok || end.UTC().Hour() != 10 || err != nil {
+				t.Errorf("%s: ends %v, %v", version, ends, err)
+			}
+		}
+		for condition, want := range map[string]string{"": "pod-certificate-waiting", "Denied": "pod-certificate-refused", "Failed": "pod-certificate-refused"} {
+			got := checksOf(t, p, look, request(condition, "uid"))
+			if len(got) != 1 || got[0].Verdict != doctor.Fail || got[0].Reason != want || got[0].Mend == "" {
+				t.Errorf("%s %q: %+v, want %s", version, condition, got, want)
+			}
+		}
+		if got := checksOf(t, p, look, request("Denied", "another")); len(got) != 0 {
+			t.Errorf("%s, another pod's: %+v", version, got)
 		}
 	}
-	other := request("Denied")
-	other.Spec.PodUID = "another"
-	if got := checksOf(t, p, func(p *patient) { p.requests(t.Context()) }, other); len(got) != 0 {
-		t.Errorf("another pod's: %+v", got)
+	none := func(p *patient) { p.objects = having("", p.objects); p.requests(t.Context()) }
+	if got := checksOf(t, p, none); len(got) != 0 {
+		t.Errorf("a cluster that has no such requests: %+v", got)
 	}
 }
 
