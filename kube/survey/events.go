@@ -42,9 +42,24 @@ func (c *Cluster) refusals(ctx context.Context, namespace string) (map[string]Re
 
 // told reads an event of ours: DETAIL (REASON).
 func told(e *corev1.Event) Refusal {
-	r := Refusal{Reason: e.Reason, Detail: e.Message, At: e.LastTimestamp.Time}
+	r := Refusal{Reason: e.Reason, Detail: e.Message, At: lastSeen(e)}
 	if open := strings.LastIndex(e.Message, " ("); open >= 0 && strings.HasSuffix(e.Message, ")") {
 		r.Detail, r.Reason = e.Message[:open], e.Message[open+2:len(e.Message)-1]
 	}
 	return r
+}
+
+// lastSeen is when an event last came: who tells it by events.k8s.io gives other
+// times than who tells it by the core API.
+func lastSeen(e *corev1.Event) time.Time {
+	at := e.LastTimestamp.Time
+	if e.Series != nil && e.Series.LastObservedTime.After(at) {
+		at = e.Series.LastObservedTime.Time
+	}
+	for _, first := range []time.Time{e.EventTime.Time, e.CreationTimestamp.Time} {
+		if at.IsZero() {
+			at = first
+		}
+	}
+	return at
 }

@@ -19,8 +19,10 @@ import (
 	"strings"
 	"time"
 
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -54,7 +56,7 @@ func (c *Cluster) Pod(ctx context.Context, namespace, name string) (*doctor.Evid
 	}
 	in := c.installation(ctx)
 	p.evidence.Pod = &doctor.Pod{Namespace: namespace, Name: name}
-	p.identity(ctx, in, p.webhook(in))
+	p.identity(ctx, in, p.webhook(ctx, in))
 	p.agent(ctx)
 	p.containers()
 	p.events(ctx)
@@ -72,10 +74,11 @@ func (p *patient) say(v doctor.Verdict, slug, format string, args ...any) {
 
 // webhook returns what is wrong with it, which counts once a pod lacks what it
 // would have given.
-func (p *patient) webhook(in installation) *identity.Refusal {
+func (p *patient) webhook(ctx context.Context, in installation) *identity.Refusal {
 	switch d := in.webhook; {
 	case in.unseen != "":
 		p.say(doctor.Unknown, "", "the webhook and its settings were not seen: %s", in.unseen)
+	case d == nil && p.policies(ctx):
 	case d == nil:
 		return &identity.Refusal{Slug: "webhook-absent", Detail: "there is no Deployment of daypass's webhook"}
 	case d.Status.ReadyReplicas == 0:
@@ -86,10 +89,26 @@ func (p *patient) webhook(in installation) *identity.Refusal {
 	return nil
 }
 
+// policies tells whether the API server itself gives pods what they need, so that
+// no webhook has to, or that this cannot be known. Only whoever rules the cluster
+// can make such policies.
+func (p *patient) policies(ctx context.Context) bool {
+	var all admissionv1.MutatingAdmissionPolicyList
+	err := p.objects.List(ctx, &all, component(""))
+	switch {
+	case meta.IsNoMatchError(err) || apierrors.IsNotFound(err):
+		return false
+	case err != nil:
+		p.say(doctor.Unknown, "", "there is no webhook, and whether policies do its work was not seen: %s", short(err))
+		return true
+	}
+	return len(all.Items) > 0
+}
+
 // identity says who the pod is to AWS, and whether it was given the means.
 func (p *patient) identity(ctx context.Context, in installation, webhook *identity.Refusal) {
 	given := p.pod.Annotations[inject.Injected]
-	if webhook != nil && given != "" { // it has what it needs; others may not get it
+	if webhook != nil && webhook.Slug == "webhook-down" && given != "" { // it has what it needs; others may not get it
 		p.say(doctor.Warn, webhook.Slug, "%s", webhook.Detail)
 	}
 	account := &corev1.ServiceAccount{}
@@ -106,7 +125,10 @@ func (p *patient) identity(ctx context.Context, in installation, webhook *identi
 	if err := p.objects.List(ctx, &associations); err != nil {
 		p.say(doctor.Unknown, "", "PodIdentityAssociations were not seen: %s", short(err))
 	}
-	if in.webhook == nil { // without its settings nothing can be resolved
+	if !in.known { // without the cluster's settings nothing can be resolved
+		if webhook == nil && in.unseen == "" {
+			p.say(doctor.Unknown, "", "who it is was not found out: none of daypass's programs is here, whose settings say it")
+		}
 		if webhook != nil && given == "" && isMeant(p.pod, account, associations.Items) {
 			p.say(doctor.Fail, webhook.Slug, "%s, and ServiceAccount %s is to have a role", webhook.Detail, account.Name)
 		}
@@ -248,6 +270,7 @@ func (p *patient) events(ctx context.Context) {
 		p.say(doctor.Unknown, "", "its events were not seen: %s", short(err))
 		return
 	}
+	slices.SortStableFunc(list.Items, func(a, b corev1.Event) int { return lastSeen(&a).Compare(lastSeen(&b)) })
 	latest := map[string]string{}
 	for _, e := range list.Items {
 		latest[e.Reason] = e.Message
