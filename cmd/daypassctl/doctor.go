@@ -143,7 +143,7 @@ func tellReport(w io.Writer, r doctor.Report, form string, verbose bool) error {
 	}
 	switch {
 	case r.Cause.Reason != "":
-		return cli.Nof(r.Cause.Mend, "the likeliest cause is %s", r.Cause.Reason)
+		return cli.Nof(plain(r.Cause.Mend), "the likeliest cause is %s", plain(r.Cause.Reason))
 	case len(r.Candidates) > 0:
 		return cli.Nof("", "AWS refuses for one of these: %s", strings.Join(r.Candidates, ", "))
 	}
@@ -170,7 +170,7 @@ func reportTable(r doctor.Report, verbose bool) string {
 		}
 		fmt.Fprintf(&b, "%-7s  %-13s  ", c.Verdict, c.Step)
 		if c.Reason != "" && c.Verdict != doctor.Pass {
-			b.WriteString(c.Reason + ": ")
+			b.WriteString(plain(c.Reason) + ": ")
 		}
 		b.WriteString(plain(c.Detail) + "\n")
 		if c.Mend != "" && c.Verdict != doctor.Pass {

@@ -126,12 +126,13 @@ Under the name kubectl-daypass this program is kubectl daypass. The exit code is
 // lacking says no for the first workload that lacks what it should have.
 func lacking(s *survey.Status) error {
 	for _, w := range s.Workloads {
+		namespace, account, pod, why := plain(w.Namespace), plain(w.ServiceAccount), plain(w.Pod), plain(w.Reason)
 		switch {
-		case w.Reason == "":
-		case w.Pod == "":
-			return cli.Nof("daypassctl explain "+w.Reason, "pods of ServiceAccount %s/%s are denied: %s", w.Namespace, w.ServiceAccount, w.Reason)
+		case why == "":
+		case pod == "":
+			return cli.Nof("daypassctl explain "+why, "pods of ServiceAccount %s/%s are denied: %s", namespace, account, why)
 		default:
-			return cli.Nof("daypassctl doctor pod/"+w.Pod+" -n "+w.Namespace, "%s/%s: %s", w.Namespace, w.Pod, w.Reason)
+			return cli.Nof("daypassctl doctor pod/"+pod+" -n "+namespace, "%s/%s: %s", namespace, pod, why)
 		}
 	}
 	return nil

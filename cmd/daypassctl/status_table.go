@@ -33,10 +33,14 @@ func statusTable(w io.Writer, s *survey.Status) error {
 		if p.LastOK != nil {
 			lastOK = survey.Span(s.At.Sub(*p.LastOK)) + " ago"
 		}
-		fmt.Fprintln(t, strings.Join([]string{
-			p.Namespace, or(p.Pod, "-"), p.ServiceAccount, or(p.Method, "-"), or(plain(p.Role), "-"), or(p.Delivery, "-"), ready,
-			or(left(s.At, p.CertificateExpires), "-"), or(left(s.At, p.CredentialsExpire), "-"), or(lastOK, "-"), or(why(s.At, &p), "-"),
-		}, "\t"))
+		row := []string{
+			p.Namespace, p.Pod, p.ServiceAccount, p.Method, p.Role, p.Delivery, ready,
+			left(s.At, p.CertificateExpires), left(s.At, p.CredentialsExpire), lastOK, why(s.At, &p),
+		}
+		for i := range row { // whoever makes pods writes much of it
+			row[i] = or(plain(row[i]), "-")
+		}
+		fmt.Fprintln(t, strings.Join(row, "\t"))
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -46,13 +50,13 @@ func statusTable(w io.Writer, s *survey.Status) error {
 	}
 	fmt.Fprintln(w)
 	for _, p := range s.Programs {
-		fmt.Fprintf(w, "%-20s  %d of %d ready\n", p.Name, p.Ready, p.Want)
+		fmt.Fprintf(w, "%-20s  %d of %d ready\n", plain(p.Name), p.Ready, p.Want)
 	}
 	for _, a := range s.Agents {
-		fmt.Fprintf(w, "agent on %-11s  %s\n", a.Node, strings.Join(a.Says(), ", "))
+		fmt.Fprintf(w, "agent on %-11s  %s\n", plain(a.Node), plain(strings.Join(a.Says(), ", ")))
 	}
 	for _, what := range s.Unseen {
-		fmt.Fprintf(w, "not seen: %s\n", what)
+		fmt.Fprintf(w, "not seen: %s\n", plain(what))
 	}
 	return nil
 }
@@ -61,9 +65,9 @@ func statusTable(w io.Writer, s *survey.Status) error {
 // mended since.
 func why(now time.Time, p *survey.Workload) string {
 	if p.Reason != "" || p.LastRefusal == nil {
-		return plain(p.Reason)
+		return p.Reason
 	}
-	return "(" + plain(p.LastRefusal.Reason) + " " + survey.Span(now.Sub(p.LastRefusal.At)) + " ago)"
+	return "(" + p.LastRefusal.Reason + " " + survey.Span(now.Sub(p.LastRefusal.At)) + " ago)"
 }
 
 func left(now time.Time, end *time.Time) string {
