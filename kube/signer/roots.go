@@ -26,12 +26,18 @@ const (
 	orderAnnotation = "daypass.dev/rotate"
 	// oldUntilAnnotation is when the last leaf below the old root ends.
 	oldUntilAnnotation = "daypass.dev/old-root-until"
+	// leafLifeAnnotation is the longest that a leaf below the current root may
+	// live.
+	leafLifeAnnotation = "daypass.dev/certificate-life"
 )
 
 // Roots are what a cluster's certificates go back to.
 type Roots struct {
 	// Current signs the replicas' issuing CAs; zero before there is any.
 	Current pki.CA
+	// LeafLife is the longest that a leaf below Current may live, by any setting
+	// that it has signed with.
+	LeafLife time.Duration
 	// Next is to be trusted already, and signs from the change on; zero unless a
 	// change was prepared.
 	Next pki.CA
@@ -69,6 +75,11 @@ func readRoots(s *corev1.Secret) (r Roots, err error) {
 	}
 	if r.Next, err = readCA(s, keyNext); err != nil {
 		return Roots{}, err
+	}
+	if r.Current.Certificate != nil {
+		if r.LeafLife, err = time.ParseDuration(s.Annotations[leafLifeAnnotation]); err != nil || r.LeafLife <= 0 {
+			r.LeafLife = longestLife // it does not tell
+		}
 	}
 	if text := s.Data[keyOld]; len(text) > 0 {
 		all, err := pki.ParseCertificates(text)
@@ -126,6 +137,7 @@ func writeRoots(s *corev1.Secret, r Roots) error {
 	if s.Annotations == nil {
 		s.Annotations = map[string]string{}
 	}
+	s.Annotations[leafLifeAnnotation] = r.LeafLife.String()
 	delete(s.Annotations, oldUntilAnnotation)
 	if r.Old != nil {
 		data[keyOld] = pki.EncodeCertificate(r.Old)
@@ -143,6 +155,8 @@ const (
 
 const (
 	rootLife = 5 * 365 * 24 * time.Hour
+	// longestLife is the most that any setting lets a leaf live.
+	longestLife = 72 * time.Hour
 	// lag is how long a replica may go on with the root of before.
 	lag = 10 * time.Minute
 )
@@ -152,11 +166,16 @@ var ErrOldRoot = errors.New("leaves below the root before the last one still liv
 
 // advance makes the next step of the roots' life, if one is due: the first
 // root, what order asks for, or an old root's end. leafLife is the most that a
-// leaf lives, seen the end of the last leaf that is known below a root.
+// leaf lives from now on, seen the end of the last leaf that is known below a
+// root.
 func (r Roots) advance(order string, cluster string, leafLife time.Duration, seen func(*x509.Certificate) time.Time, now time.Time) (next Roots, changed bool, err error) {
 	if r.Current.Certificate == nil {
 		r.Current, err = newRoot(cluster, now)
+		r.LeafLife = leafLife
 		return r, true, err
+	}
+	if leafLife > r.LeafLife {
+		r.LeafLife, changed = leafLife, true
 	}
 	if r.Old != nil {
 		if last := seen(r.Old); last.After(r.OldUntil) {
@@ -174,8 +193,8 @@ func (r Roots) advance(order string, cluster string, leafLife time.Duration, see
 		r.Next, err = newRoot(cluster, now)
 		return r, true, err
 	case order == orderChange && r.Next.Certificate != nil:
-		r.Old, r.OldUntil = r.Current.Certificate, now.Add(leafLife+lag).Truncate(time.Second)
-		r.Current, r.Next = r.Next, pki.CA{}
+		r.Old, r.OldUntil = r.Current.Certificate, now.Add(r.LeafLife+lag).Truncate(time.Second)
+		r.Current, r.Next, r.LeafLife = r.Next, pki.CA{}, leafLife
 		return r, true, nil
 	}
 	return r, changed, nil

@@ -46,8 +46,8 @@ func through(t *testing.T, r Roots) Roots {
 	if strings.Contains(string(kept.Data[keyTrust]), "PRIVATE") || strings.Contains(string(kept.Data[keyOld]), "PRIVATE") {
 		t.Error("a key among what is to be trusted")
 	}
-	if got.String() != r.String() || !got.OldUntil.Equal(r.OldUntil) {
-		t.Errorf("wrote %s until %s, read %s until %s", r, r.OldUntil, got, got.OldUntil)
+	if got.String() != r.String() || !got.OldUntil.Equal(r.OldUntil) || got.LeafLife != r.LeafLife {
+		t.Errorf("wrote %s until %s, life %s, read %s until %s, life %s", r, r.OldUntil, r.LeafLife, got, got.OldUntil, got.LeafLife)
 	}
 	return got
 }
@@ -105,6 +105,58 @@ func TestTheLifeOfRoots(t *testing.T) {
 	}
 	if !step(orderPrepare, never) || r.Next.Certificate == nil {
 		t.Error("no second change")
+	}
+}
+
+// Whoever lowers the life of leaves and changes the root then waits for those
+// that were signed before, and for a Secret that does not tell, for the longest
+// that there may be.
+func TestTheOldRootOutlastsItsLongestLeaves(t *testing.T) {
+	for name, row := range map[string]struct {
+		lives  []time.Duration // before the change, one restart each
+		forget bool
+		want   time.Duration
+	}{
+		"the same":         {lives: []time.Duration{time.Hour}, want: time.Hour},
+		"lowered":          {lives: []time.Duration{72 * time.Hour, time.Hour}, want: 72 * time.Hour},
+		"raised":           {lives: []time.Duration{time.Hour, 24 * time.Hour}, want: 24 * time.Hour},
+		"up and down":      {lives: []time.Duration{time.Hour, 24 * time.Hour, 2 * time.Hour}, want: 24 * time.Hour},
+		"of a signer past": {lives: []time.Duration{time.Hour}, forget: true, want: 72 * time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var r Roots
+			var life time.Duration
+			step := func(order string) {
+				t.Helper()
+				next, _, err := r.advance(order, "prod", life, never, noon)
+				if err != nil {
+					t.Fatal(err)
+				}
+				r = through(t, next)
+			}
+			for _, life = range row.lives {
+				step("")
+			}
+			if row.forget {
+				s := &corev1.Secret{}
+				if err := writeRoots(s, r); err != nil {
+					t.Fatal(err)
+				}
+				s.Annotations = nil
+				var err error
+				if r, err = readRoots(s); err != nil {
+					t.Fatal(err)
+				}
+			}
+			step(orderPrepare)
+			step(orderChange)
+			if got := r.OldUntil.Sub(noon); got != row.want+lag {
+				t.Errorf("the old root is trusted for %s, want %s", got, row.want+lag)
+			}
+			if r.LeafLife != life {
+				t.Errorf("the new root's leaves live %s, want %s", r.LeafLife, life)
+			}
+		})
 	}
 }
 
