@@ -124,7 +124,7 @@ func retireGrant(c *world.Call, in struct {
 			if in.GrantToken != "" && g.Token != in.GrantToken || in.GrantToken == "" && (g.ID != in.GrantID || k.ARN != in.KeyID) {
 				continue
 			}
-			if g.Retiring != c.Caller.ARN && g.Retiring != c.Caller.RoleARN {
+			if g.Retiring == "" || g.Retiring != c.Caller.ARN && g.Retiring != c.Caller.RoleARN {
 				if err := c.UseKey(world.KeyUse{Operation: "RetireGrant", Key: k}); err != nil {
 					return nil, err
 				}

@@ -240,6 +240,44 @@ func TestGrants(t *testing.T) {
 	}
 }
 
+// A grant may be retired by its retiring principal; where it names none, by
+// whom the key's policy lets.
+func TestRetiringGrants(t *testing.T) {
+	s := newStage(t)
+	ctx := t.Context()
+	ann, bob := s.user("ann"), s.user("bob")
+	grant := func(retiring *string) string {
+		t.Helper()
+		out, err := s.admin.CreateGrant(ctx, &kms.CreateGrantInput{
+			KeyId: &s.key, GranteePrincipal: aws.String("arn:aws:iam::111122223333:role/worker"), RetiringPrincipal: retiring,
+			Operations: []types.GrantOperation{types.GrantOperationEncrypt},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return *out.GrantId
+	}
+	retire := func(by *kms.Client, id string) string {
+		_, err := by.RetireGrant(ctx, &kms.RetireGrantInput{KeyId: &s.key, GrantId: &id})
+		return said(err)
+	}
+	nobodys, anns := grant(nil), grant(aws.String("arn:aws:iam::111122223333:user/ann"))
+	for _, c := range []struct {
+		who, id string
+		by      *kms.Client
+		want    string
+	}{
+		{"ann, of a grant without one", nobodys, ann, "AccessDeniedException"},
+		{"the administrator, of a grant without one", nobodys, s.admin, ""},
+		{"bob, of ann's", anns, bob, "AccessDeniedException"},
+		{"ann, of ann's", anns, ann, ""},
+	} {
+		if got := retire(c.by, c.id); got != c.want {
+			t.Errorf("%s: %q, want %q", c.who, got, c.want)
+		}
+	}
+}
+
 func TestAliasesAndTags(t *testing.T) {
 	s := newStage(t)
 	ctx := t.Context()
