@@ -11,7 +11,7 @@ const arnParts = 6
 // compared for itself, so that no wildcard reaches over a colon before the
 // resource part.
 func readARN(t template) (comparison, bool) {
-	sound := t.parts != nil || isARNPattern(t.text)
+	sound := t.parts != nil || t.fixed.everything() || isARN(t.text)
 	return func(e *env, actual string) outcome {
 		if !isARN(actual) {
 			return unreadable
@@ -20,14 +20,15 @@ func readARN(t template) (comparison, bool) {
 		switch {
 		case !ok:
 			return differs
-		case !isARNPattern(text):
+		case !wanted.everything() && !isARN(text):
 			return malformed
 		}
 		return verdict(wanted.matchesARN(actual))
 	}, sound
 }
 
-func isARNPattern(text string) bool { return text == "*" || isARN(text) }
+// everything tells whether p is the wildcard * alone.
+func (p pattern) everything() bool { return len(p) == 1 && p[0] == anyRun }
 
 // isARN tells whether text has the six parts of an ARN.
 func isARN(text string) bool {
@@ -36,7 +37,7 @@ func isARN(text string) bool {
 
 // matchesARN compares p, a * or a pattern of six parts, part by part.
 func (p pattern) matchesARN(actual string) bool {
-	if len(p) == 1 {
+	if p.everything() {
 		return true
 	}
 	for i, part := range strings.SplitN(actual, ":", arnParts) {
