@@ -83,14 +83,15 @@ func (p *parser) statements(doc *Document, list *node) {
 		p.fail(passSyntax, list.start, p.words.empty, "a policy needs at least one statement")
 	}
 	seen := map[string]int{}
+	place := cursor{rest: p.text, line: 1, column: 1}
 	for i, n := range items {
 		if n.kind != isObject {
 			p.syntax(n.start, "a statement is a JSON object, not "+string(n.kind))
 			continue
 		}
 		s := &statement{number: i + 1}
-		s.line, s.column = position(p.text, n.start)
-		s.endLine, s.endColumn = position(p.text, n.end-1)
+		s.line, s.column = place.at(n.start)
+		s.endLine, s.endColumn = place.at(n.end - 1)
 		p.statement(s, n)
 		doc.statements = append(doc.statements, s)
 		if first, dup := seen[s.sid]; dup && s.sid != "" {

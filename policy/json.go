@@ -171,7 +171,26 @@ func invalidUTF8(text string) int {
 
 // position counts lines and characters from 1.
 func position(text string, offset int) (line, column int) {
-	before := text[:min(offset, len(text))]
-	line = 1 + strings.Count(before, "\n")
-	return line, 1 + utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:])
+	c := cursor{rest: text, line: 1, column: 1}
+	return c.at(offset)
+}
+
+// A cursor counts as position does, for one offset after another of the same
+// text: all of a document's positions take one reading of it.
+type cursor struct {
+	rest                 string // of the text, from offset on
+	offset, line, column int
+}
+
+// at moves on to an offset, which must not lie behind the last.
+func (c *cursor) at(offset int) (line, column int) {
+	n := min(offset-c.offset, len(c.rest))
+	passed := c.rest[:n]
+	c.rest, c.offset = c.rest[n:], c.offset+n
+	if end := strings.LastIndexByte(passed, '\n'); end >= 0 {
+		c.line, c.column = c.line+strings.Count(passed, "\n"), 1
+		passed = passed[end+1:]
+	}
+	c.column += utf8.RuneCountInString(passed)
+	return c.line, c.column
 }
