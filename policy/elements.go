@@ -158,6 +158,9 @@ func (p *parser) principal(s *statement, v *node) {
 			s.parties = append(s.parties, party{kind: m.name, text: item.text, offset: item.start})
 		}
 	}
+	if len(s.parties) == 0 {
+		p.fail(passSyntax, v.start, errNobody, "the lists of principals are empty; name one")
+	}
 }
 
 // partyKind says what is wrong with a member's name in Principal; empty:

@@ -27,6 +27,11 @@ const (
 	errIAMPath      = `IAM resource path must either be "*" or start with user/, federated-user/, role/, group/, instance-profile/, mfa/, server-certificate/, policy/, sms-mfa/, saml-provider/, oidc-provider/, report/, access-report/.`
 )
 
+// errNobody is said to a trust policy with {"AWS": []}: issue 25 of
+// skyscrapers/terraform-concourse. That other policies are refused in the same
+// words, and that an empty list beside another with entries passes, is unchecked.
+const errNobody = "Invalid principal in policy: com.amazon.balsa.error.InvalidPolicyException: The passed in policy has a statement with no principals!"
+
 func wordsOf(kind Kind) words {
 	w := words{
 		oneColon: "Actions/Condition can contain only one colon.",
