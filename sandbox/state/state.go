@@ -97,8 +97,18 @@ func (s *Store) Restore(w *world.World) (err error) {
 		if b == nil {
 			return nil
 		}
-		// In the order of keys, a bucket comes before its objects.
+		// First the world itself, by whose clock sessions end. Then, in the order
+		// of keys, a bucket comes before its objects.
+		first := world.Thing{Kind: "world"}
+		if settings := b.Get(key(first)); settings != nil {
+			if err := w.Restore(first, settings); err != nil {
+				return err
+			}
+		}
 		return b.ForEach(func(k, v []byte) error {
+			if string(k) == string(key(first)) {
+				return nil
+			}
 			p := strings.SplitN(string(k), "\x00", 4)
 			if len(p) != 4 {
 				return fmt.Errorf("the state is damaged: it has a key %.50q", k)

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -241,6 +242,34 @@ func TestSessionsOutliveARestart(t *testing.T) {
 		if who(c) == nil {
 			t.Errorf("session %d works for a role that was made anew", n)
 		}
+	}
+}
+
+// A session ends by the world's clock, also one that has ended by the machine's.
+func TestLongSessionsOfAWorldInThePast(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "state")
+	store, err := Open(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := world.Parse("world.yaml", []byte(`{clock: {offset: -48h}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	role := w.AddAccount(world.DefaultAccount).AddRole("r", "/", nil)
+	long := world.Session{Account: world.DefaultAccount, RoleName: "r", RoleARN: role.ARN, RoleID: role.ID, Expires: w.Now().Add(time.Hour)}
+	for range 28 {
+		long.Policies = append(long.Policies, world.NewSecret()+world.NewSecret())
+	}
+	id, _, token, err := w.Seal(long)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Keep(w); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, _, err := reopen(t, store, folder).Identify(id, token); err != nil {
+		t.Error(err)
 	}
 }
 

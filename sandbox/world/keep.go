@@ -61,9 +61,9 @@ func (w *World) Piece(t Thing) ([]byte, error) {
 	return k.piece(a, t)
 }
 
-// Restore puts what Piece has written into the world, a bucket before its
-// objects, and before the first session is sealed. A long session that has
-// ended is left out.
+// Restore puts what Piece has written into the world: the piece of kind "world"
+// before all others, a bucket before its objects, and all before the first
+// session is sealed. A long session that has ended is left out.
 func (w *World) Restore(t Thing, data []byte) error {
 	w.Lock()
 	defer w.Unlock()
