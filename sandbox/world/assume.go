@@ -200,6 +200,9 @@ func nameTrust(err error, action string) error {
 	return err
 }
 
+// anywhere is Roles Anywhere, as a principal.
+const anywhere = "rolesanywhere.amazonaws.com"
+
 // trustContext are the condition keys of an assumption. Roles Anywhere's tags
 // are visible as the principal's too, which no other caller's are.
 func trustContext(who policy.Principal, role Role, a Assume) policy.Context {
@@ -222,7 +225,7 @@ func trustContext(who policy.Principal, role Role, a Assume) policy.Context {
 	}
 	for k, v := range a.Tags {
 		set("aws:RequestTag/"+k, v)
-		if who.Kind == policy.Service {
+		if who.Kind == policy.Service && who.Name == anywhere {
 			set("aws:PrincipalTag/"+k, v)
 		}
 	}
