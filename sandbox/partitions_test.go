@@ -16,6 +16,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"daypass.dev/internal/sdk"
+	"daypass.dev/policy"
 	"daypass.dev/sandbox/sandboxtest"
 	"daypass.dev/sandbox/world"
 )
@@ -151,6 +152,31 @@ func TestPartitionsAreApart(t *testing.T) {
 		})
 		if err == nil {
 			t.Errorf("a policy of %s was attached in %s", foreign, of.partition)
+		}
+	}
+}
+
+// A role is assumed in its own partition alone, whomever its trust policy names.
+func TestRolesOfOtherPartitions(t *testing.T) {
+	s := sandboxtest.Start(t, partitionWorld())
+	trust, err := policy.Parse(policy.Trust, `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"sts:AssumeRole"}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, of := range homes() {
+		s.World.Lock()
+		role := s.World.Account(of.account).AddRole("open", "/", trust).ARN
+		s.World.Unlock()
+		for _, by := range homes() {
+			_, err := sts.NewFromConfig(by.at(s, by.region)).AssumeRole(t.Context(), &sts.AssumeRoleInput{RoleArn: &role, RoleSessionName: aws.String("one")})
+			d := s.Last(t, "AssumeRole")
+			if of == by {
+				if err != nil {
+					t.Errorf("%s: %v", of.partition, err)
+				}
+			} else if err == nil || d.Reason != "role-not-found" {
+				t.Errorf("a role of %s from %s: %v, %s", of.partition, by.partition, err, d.Reason)
+			}
 		}
 	}
 }

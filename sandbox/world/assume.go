@@ -132,16 +132,20 @@ func (c *Call) inherit(a *Assume) error {
 }
 
 // assumable copies the role; one that does not exist is refused as AWS does,
-// in the words for one that does not trust.
+// in the words for one that does not trust. In another partition it does not
+// exist; an unsigned call to the sandbox's own address names no partition.
 func (c *Call) assumable(who policy.Principal, a Assume) (Role, error) {
 	c.World.RLock()
 	defer c.World.RUnlock()
-	r := c.World.Role(a.RoleARN)
+	r, detail := c.World.Role(a.RoleARN), "there is no role "+a.RoleARN
+	if here := PartitionOf(c.Region); r != nil && c.Region != "" && partitionIn(r.ARN) != here {
+		r, detail = nil, detail+" in partition "+here
+	}
 	if r == nil {
 		return Role{}, &Refusal{
 			Slug: "role-not-found", Code: "AccessDenied", Status: 403,
 			Message: notAuthorized(who, a.action(), a.RoleARN),
-			Detail:  "there is no role " + a.RoleARN,
+			Detail:  detail,
 		}
 	}
 	copied := *r
