@@ -1,6 +1,7 @@
 package ssm
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 
@@ -51,14 +52,15 @@ func putResourcePolicy(c *world.Call, in shared) (any, error) {
 	if err != nil {
 		return nil, wire.Refuse("parameter-policy", "MalformedResourcePolicyDocumentException", "The specified policy document is malformed or invalid.", err.Error())
 	}
-	if err := in.holds(&p); err != nil {
-		return nil, err
-	}
-	id := p.PolicyID
-	if id == "" {
-		id = world.NewUUID()
-	}
-	return map[string]string{"PolicyId": id, "PolicyHash": hashOf(doc.Text)}, change(c, at, func(p *world.Parameter) { p.Policy, p.PolicyID = doc, id })
+	answer := map[string]string{"PolicyHash": hashOf(doc.Text)}
+	return answer, change(c, at, func(p *world.Parameter) error {
+		if err := in.holds(p); err != nil {
+			return err
+		}
+		p.Policy, p.PolicyID = doc, cmp.Or(p.PolicyID, world.NewUUID())
+		answer["PolicyId"] = p.PolicyID
+		return nil
+	})
 }
 
 func getResourcePolicies(c *world.Call, in shared) (any, error) {
@@ -74,14 +76,17 @@ func getResourcePolicies(c *world.Call, in shared) (any, error) {
 }
 
 func deleteResourcePolicy(c *world.Call, in shared) (any, error) {
-	at, p, err := in.find(c, "DeleteResourcePolicy")
+	at, _, err := in.find(c, "DeleteResourcePolicy")
 	if err != nil {
 		return nil, err
 	}
-	if err := in.holds(&p); err != nil {
-		return nil, err
-	}
-	return struct{}{}, change(c, at, func(p *world.Parameter) { p.Policy, p.PolicyID = nil, "" })
+	return struct{}{}, change(c, at, func(p *world.Parameter) error {
+		if err := in.holds(p); err != nil {
+			return err
+		}
+		p.Policy, p.PolicyID = nil, ""
+		return nil
+	})
 }
 
 func (in shared) find(c *world.Call, action string) (place, world.Parameter, error) {

@@ -106,15 +106,18 @@ func notFound(at place) *world.Refusal {
 	return wire.Refuse("parameter-not-found", "ParameterNotFound", "", "account "+at.account+" has no parameter "+at.name+" in "+at.region)
 }
 
-// change alters a parameter under the world's lock. It may be gone by now.
-func change(c *world.Call, at place, alter func(*world.Parameter)) error {
+// change alters a parameter under the world's lock, unless alter refuses. It may
+// be gone by now.
+func change(c *world.Call, at place, alter func(*world.Parameter) error) error {
 	c.World.Lock()
 	defer c.World.Unlock()
 	p := c.World.Accounts[at.account].Parameters[at.arn()]
 	if p == nil {
 		return notFound(at)
 	}
-	alter(p)
+	if err := alter(p); err != nil {
+		return err
+	}
 	c.Changed(world.Thing{Kind: "parameter", Account: at.account, Name: at.arn()})
 	return nil
 }

@@ -38,7 +38,7 @@ type putIn struct {
 
 func putParameter(c *world.Call, in putIn) (any, error) {
 	at := place{c.Caller.Account, c.Region, in.Name}
-	p, there, err := find(c, "PutParameter", at, in.Tags...)
+	was, there, err := find(c, "PutParameter", at, in.Tags...)
 	if err != nil {
 		return nil, err
 	}
@@ -48,14 +48,46 @@ func putParameter(c *world.Call, in putIn) (any, error) {
 	if err := in.check(); err != nil {
 		return nil, err
 	}
+	p, err := in.onto(c, at, was, there)
+	if err != nil {
+		return nil, err
+	}
+	v := p.Versions[len(p.Versions)-1]
+	if v.Type == secure {
+		if v.Key, v.KeyName, err = encryptionKey(c, v.KeyName, at); err != nil {
+			return nil, err
+		}
+	}
+	in.Type, in.KeyID = v.Type, v.KeyName
+	// KMS is asked without the lock, so others may have put meanwhile.
+	c.World.Lock()
+	defer c.World.Unlock()
+	all := c.World.Accounts[at.account].Parameters
+	live, there := all[at.arn()]
+	if there {
+		was = *live
+	}
+	if p, err = in.onto(c, at, was, there); err != nil {
+		return nil, err
+	}
+	last := &p.Versions[len(p.Versions)-1]
+	last.Key = v.Key
+	all[p.ARN] = &p
+	c.Changed(world.Thing{Kind: "parameter", Account: at.account, Name: p.ARN})
+	return map[string]any{"Version": last.Number, "Tier": p.Tier}, nil
+}
+
+// onto is the parameter with the new version, whose key is still to be found; p
+// is what there was, if something was there.
+func (in putIn) onto(c *world.Call, at place, p world.Parameter, there bool) (world.Parameter, error) {
 	switch {
 	case there && !in.Overwrite:
-		return nil, wire.Refuse("parameter-exists", "ParameterAlreadyExists",
+		return p, wire.Refuse("parameter-exists", "ParameterAlreadyExists",
 			"The parameter already exists. To overwrite this value, set the overwrite option in the request to true.", in.Name+" is there")
 	case !there && in.Type == "":
-		return nil, invalid("A parameter type is required when you create a parameter.")
+		return p, invalid("A parameter type is required when you create a parameter.")
 	case there && len(in.Tags) > 0:
-		return nil, invalid("Invalid request: tags and overwrite can't be used together. To create a parameter with tags, please remove overwrite flag.")
+		return p, invalid("Invalid request: tags and overwrite can't be used together. To create a parameter with tags, please remove overwrite flag.")
 	}
 	if !there {
 		p = world.Parameter{Name: in.Name, ARN: at.arn(), Region: c.Region, Tier: "Standard", DataType: "text", Tags: map[string]string{}}
@@ -64,7 +96,7 @@ func putParameter(c *world.Call, in putIn) (any, error) {
 		}
 	}
 	if err := in.settle(&p); err != nil {
-		return nil, err
+		return p, err
 	}
 	v := world.ParameterVersion{Type: in.Type, Value: in.Value, By: c.Caller.ARN, Modified: c.Time, Number: 1}
 	if n := len(p.Versions); n > 0 {
@@ -77,25 +109,19 @@ func putParameter(c *world.Call, in putIn) (any, error) {
 		}
 	}
 	if v.Type == secure {
-		if v.Key, v.KeyName, err = encryptionKey(c, in.KeyID, at); err != nil {
-			return nil, err
-		}
+		v.KeyName = in.KeyID
 	} else if in.KeyID != "" && !there {
-		return nil, wire.Refuse("parameter-key", "InvalidKeyId", "KeyId is required for SecureString type parameter only.", "the parameter is a "+v.Type)
+		return p, wire.Refuse("parameter-key", "InvalidKeyId", "KeyId is required for SecureString type parameter only.", "the parameter is a "+v.Type)
 	}
 	p.Versions = append(slices.Clone(p.Versions), v)
 	if len(p.Versions) > maxVersions {
 		if len(p.Versions[0].Labels) > 0 {
-			return nil, wire.Refuse("parameter-limit", "ParameterMaxVersionLimitExceeded",
+			return p, wire.Refuse("parameter-limit", "ParameterMaxVersionLimitExceeded",
 				"You attempted to create a new version of "+in.Name+" by calling the PutParameter API with the overwrite flag. Version 1, the oldest version, can't be deleted because it has a label associated with it.", "move the label first")
 		}
 		p.Versions = p.Versions[1:]
 	}
-	c.World.Lock()
-	defer c.World.Unlock()
-	c.World.Accounts[at.account].Parameters[p.ARN] = &p
-	c.Changed(world.Thing{Kind: "parameter", Account: at.account, Name: p.ARN})
-	return map[string]any{"Version": v.Number, "Tier": p.Tier}, nil
+	return p, nil
 }
 
 // check holds a new value to what needs no knowledge of the old one.
@@ -183,7 +209,7 @@ func labelParameterVersion(c *world.Call, in struct {
 	ParameterVersion int
 	Labels           []string
 }) (any, error) {
-	at, p, number, err := versionOf(c, "LabelParameterVersion", in.Name, in.ParameterVersion)
+	at, number, err := versionOf(c, "LabelParameterVersion", in.Name, in.ParameterVersion)
 	if err != nil {
 		return nil, err
 	}
@@ -195,19 +221,21 @@ func labelParameterVersion(c *world.Call, in struct {
 			good = append(good, l)
 		}
 	}
-	versions := slices.Clone(p.Versions)
-	for i, v := range versions {
-		labels := slices.DeleteFunc(slices.Clone(v.Labels), func(l string) bool { return slices.Contains(good, l) })
-		if v.Number == number {
-			labels = append(labels, good...)
+	return map[string]any{"InvalidLabels": bad, "ParameterVersion": number}, change(c, at, func(p *world.Parameter) error {
+		versions := slices.Clone(p.Versions)
+		for i, v := range versions {
+			labels := slices.DeleteFunc(slices.Clone(v.Labels), func(l string) bool { return slices.Contains(good, l) })
+			if v.Number == number {
+				labels = append(labels, good...)
+			}
+			if len(labels) > 10 {
+				return wire.Refuse("parameter-limit", "ParameterVersionLabelLimitExceeded", "A parameter version can have maximum 10 labels.", "the version has more")
+			}
+			versions[i].Labels = labels
 		}
-		if len(labels) > 10 {
-			return nil, wire.Refuse("parameter-limit", "ParameterVersionLabelLimitExceeded", "A parameter version can have maximum 10 labels.", "the version has more")
-		}
-		versions[i].Labels = labels
-	}
-	return map[string]any{"InvalidLabels": bad, "ParameterVersion": number},
-		change(c, at, func(p *world.Parameter) { p.Versions = versions })
+		p.Versions = versions
+		return nil
+	})
 }
 
 func unlabelParameterVersion(c *world.Call, in struct {
@@ -215,47 +243,49 @@ func unlabelParameterVersion(c *world.Call, in struct {
 	ParameterVersion int
 	Labels           []string
 }) (any, error) {
-	at, p, number, err := versionOf(c, "UnlabelParameterVersion", in.Name, in.ParameterVersion)
+	at, number, err := versionOf(c, "UnlabelParameterVersion", in.Name, in.ParameterVersion)
 	if err != nil {
 		return nil, err
 	}
 	removed, missing := []string{}, slices.Clone(in.Labels)
-	versions := slices.Clone(p.Versions)
-	for i, v := range versions {
-		if v.Number != number {
-			continue
-		}
-		versions[i].Labels = slices.DeleteFunc(slices.Clone(v.Labels), func(l string) bool { return slices.Contains(in.Labels, l) })
-		for _, l := range v.Labels {
-			if slices.Contains(in.Labels, l) {
-				removed = append(removed, l)
-				missing = slices.DeleteFunc(missing, func(m string) bool { return m == l })
+	err = change(c, at, func(p *world.Parameter) error {
+		p.Versions = slices.Clone(p.Versions)
+		for i, v := range p.Versions {
+			if v.Number != number {
+				continue
+			}
+			p.Versions[i].Labels = slices.DeleteFunc(slices.Clone(v.Labels), func(l string) bool { return slices.Contains(in.Labels, l) })
+			for _, l := range v.Labels {
+				if slices.Contains(in.Labels, l) {
+					removed = append(removed, l)
+					missing = slices.DeleteFunc(missing, func(m string) bool { return m == l })
+				}
 			}
 		}
-	}
-	return map[string]any{"RemovedLabels": removed, "InvalidLabels": missing},
-		change(c, at, func(p *world.Parameter) { p.Versions = versions })
+		return nil
+	})
+	return map[string]any{"RemovedLabels": removed, "InvalidLabels": missing}, err
 }
 
-// versionOf finds a parameter and a version of it by number; 0 is the latest.
-func versionOf(c *world.Call, action, name string, number int) (place, world.Parameter, int, error) {
+// versionOf finds a parameter and the number of a version of it; 0 is the latest.
+func versionOf(c *world.Call, action, name string, number int) (place, int, error) {
 	at, _ := locate(c, name)
 	p, ok, err := find(c, action, at)
 	if err != nil {
-		return at, p, 0, err
+		return at, 0, err
 	}
 	if !ok {
-		return at, p, 0, notFound(at)
+		return at, 0, notFound(at)
 	}
 	for _, v := range p.Versions {
 		if v.Number == number {
-			return at, p, number, nil
+			return at, number, nil
 		}
 	}
 	if number == 0 {
-		return at, p, p.Versions[len(p.Versions)-1].Number, nil
+		return at, p.Versions[len(p.Versions)-1].Number, nil
 	}
-	return at, p, 0, noVersion(at, "")
+	return at, 0, noVersion(at, "")
 }
 
 func deleteParameter(c *world.Call, in struct{ Name string }) (any, error) {
@@ -322,12 +352,13 @@ func addTagsToResource(c *world.Call, in struct {
 	if err != nil {
 		return nil, err
 	}
-	return struct{}{}, change(c, at, func(p *world.Parameter) {
+	return struct{}{}, change(c, at, func(p *world.Parameter) error {
 		all := maps.Clone(p.Tags)
 		for _, t := range in.Tags {
 			all[t.Key] = t.Value
 		}
 		p.Tags = all
+		return nil
 	})
 }
 
@@ -339,10 +370,11 @@ func removeTagsFromResource(c *world.Call, in struct {
 	if err != nil {
 		return nil, err
 	}
-	return struct{}{}, change(c, at, func(p *world.Parameter) {
+	return struct{}{}, change(c, at, func(p *world.Parameter) error {
 		all := maps.Clone(p.Tags)
 		maps.DeleteFunc(all, func(k, _ string) bool { return slices.Contains(in.TagKeys, k) })
 		p.Tags = all
+		return nil
 	})
 }
 
