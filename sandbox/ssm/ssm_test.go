@@ -155,6 +155,43 @@ func TestSecureStrings(t *testing.T) {
 	}
 }
 
+// To put a SecureString takes kms:Encrypt, and in the advanced tier
+// kms:GenerateDataKey too.
+func TestPuttingSecureStrings(t *testing.T) {
+	s := newStage(t, `{"Effect":"Allow","Action":"ssm:PutParameter","Resource":"*"}`)
+	ctx := t.Context()
+	keys := kms.NewFromConfig(s.Config())
+	key, err := keys.CreateKey(ctx, &kms.CreateKeyInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		allowed string
+		tier    types.ParameterTier
+		lacks   string
+	}{
+		{`"kms:Encrypt"`, types.ParameterTierStandard, ""},
+		{`"kms:GenerateDataKey"`, types.ParameterTierStandard, "kms:Encrypt"},
+		{`"kms:Encrypt"`, types.ParameterTierAdvanced, "kms:GenerateDataKey"},
+		{`"kms:GenerateDataKey"`, types.ParameterTierAdvanced, "kms:Encrypt"},
+		{`"kms:Encrypt","kms:GenerateDataKey"`, types.ParameterTierAdvanced, ""},
+	} {
+		_, err := keys.PutKeyPolicy(ctx, &kms.PutKeyPolicyInput{KeyId: key.KeyMetadata.KeyId, Policy: aws.String(`{"Version":"2012-10-17","Statement":[
+			{"Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":"kms:*","Resource":"*"},
+			{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:user/ann"},"Action":[` + c.allowed + `],"Resource":"*"}]}`)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = s.ann.PutParameter(ctx, &ssm.PutParameterInput{
+			Name: aws.String("/" + string(c.tier)), Value: aws.String("x"), Type: types.ParameterTypeSecureString, Tier: c.tier,
+			KeyId: key.KeyMetadata.KeyId, Overwrite: aws.Bool(true),
+		})
+		if _, message := said(err); (err == nil) != (c.lacks == "") || !strings.Contains(message, c.lacks) {
+			t.Errorf("%s tier with %s: %v, want %q to be lacking", c.tier, c.allowed, err, c.lacks)
+		}
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	s := newStage(t)
 	ctx := t.Context()

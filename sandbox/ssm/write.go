@@ -54,7 +54,7 @@ func putParameter(c *world.Call, in putIn) (any, error) {
 	}
 	v := p.Versions[len(p.Versions)-1]
 	if v.Type == secure {
-		if v.Key, v.KeyName, err = encryptionKey(c, v.KeyName, at); err != nil {
+		if v.Key, v.KeyName, err = encryptionKey(c, v.KeyName, p.Tier, at); err != nil {
 			return nil, err
 		}
 	}
@@ -191,8 +191,11 @@ func (in putIn) settle(p *world.Parameter) error {
 	return nil
 }
 
-// encryptionKey finds the key of a SecureString and holds the caller to it.
-func encryptionKey(c *world.Call, named string, at place) (arn, name string, err error) {
+// encryptionKey finds the key of a SecureString and holds the caller to it. That
+// the advanced tier takes kms:GenerateDataKey beside kms:Encrypt is from AWS's
+// user guide (awsdocs/aws-systems-manager-user-guide, pull request 105); in
+// which order it asks is unchecked.
+func encryptionKey(c *world.Call, named, tier string, at place) (arn, name string, err error) {
 	if named == "" || named == "alias/aws/ssm" {
 		named = "alias/aws/ssm"
 		c.OwnKey(service, at.account)
@@ -200,6 +203,11 @@ func encryptionKey(c *world.Call, named string, at place) (arn, name string, err
 	k, ok := c.World.Key(at.account, at.region, named)
 	if !ok {
 		return "", "", wire.Refuse("parameter-key", "InvalidKeyId", "Invalid keyId "+named, "there is no such key in "+at.region)
+	}
+	if tier == "Advanced" {
+		if err := use(c, "GenerateDataKey", k.ARN, at); err != nil {
+			return "", "", err
+		}
 	}
 	return k.ARN, named, use(c, "Encrypt", k.ARN, at)
 }
