@@ -281,7 +281,7 @@ func list(q *request) (any, error) {
 	var cas []*world.PrivateCA
 	owner := q.World.Account(q.Caller.Account)
 	for _, ca := range owner.PrivateCAs {
-		if ca.Region == q.Region {
+		if ca.Region == q.Region && !ca.Gone(q.Time) {
 			cas = append(cas, ca)
 		}
 	}

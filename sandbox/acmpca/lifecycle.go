@@ -198,8 +198,8 @@ func restore(q *request) (any, error) {
 		return nil, err
 	}
 	return nil, q.change(in.CertificateAuthorityArn, func(_ *world.Account, ca *world.PrivateCA) error {
-		if s := status(ca, q.Time); s != deleted || q.Time.After(ca.Restorable) {
-			return faultf("pca-state", "%s is %s, restorable until %s", ca.ARN, s, ca.Restorable)
+		if s := status(ca, q.Time); s != deleted {
+			return faultf("pca-state", "%s is %s", ca.ARN, s)
 		}
 		ca.Removed, ca.Restorable, ca.Disabled = time.Time{}, time.Time{}, ca.Certificate != ""
 		return nil

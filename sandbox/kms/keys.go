@@ -167,7 +167,7 @@ func keysOf(c *world.Call) []world.Key {
 	defer c.World.RUnlock()
 	var all []world.Key
 	for _, k := range c.World.Accounts[c.Caller.Account].Keys {
-		if k.Region == c.Region {
+		if k.Region == c.Region && !k.Gone(c.Time) {
 			all = append(all, *k)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
@@ -307,6 +308,45 @@ func TestAliasesAndTags(t *testing.T) {
 	}
 	if _, err := s.admin.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: aws.String("alias/app")}); said(err) != "NotFoundException" {
 		t.Errorf("a deleted alias: %v", err)
+	}
+}
+
+// A key is there until its date of deletion, and then neither it nor its aliases.
+func TestKeysGoAtTheirDate(t *testing.T) {
+	s := newStage(t)
+	ctx, alias := t.Context(), aws.String("alias/a")
+	admin := kms.NewFromConfig(s.Config()) // which tries again when the clock has moved
+	if _, err := admin.CreateAlias(ctx, &kms.CreateAliasInput{AliasName: alias, TargetKeyId: &s.key}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := admin.ScheduleKeyDeletion(ctx, &kms.ScheduleKeyDeletionInput{KeyId: &s.key, PendingWindowInDays: aws.Int32(7)}); err != nil {
+		t.Fatal(err)
+	}
+	describe := func() string {
+		_, err := admin.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: alias})
+		return said(err)
+	}
+	s.World.Advance(7*24*time.Hour - time.Minute)
+	if got := describe(); got != "" {
+		t.Errorf("before its date: %s", got)
+	}
+	s.World.Advance(2 * time.Minute)
+	if got := describe(); got != "NotFoundException" {
+		t.Errorf("after its date: %q", got)
+	}
+	if _, err := admin.CancelKeyDeletion(ctx, &kms.CancelKeyDeletionInput{KeyId: &s.key}); said(err) != "NotFoundException" {
+		t.Errorf("it is brought back: %v", err)
+	}
+	keys, err := admin.ListKeys(ctx, nil)
+	if err != nil || len(keys.Keys) != 0 {
+		t.Errorf("keys left: %v, %v", keys, err)
+	}
+	made, err := admin.CreateKey(ctx, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := admin.CreateAlias(ctx, &kms.CreateAliasInput{AliasName: alias, TargetKeyId: made.KeyMetadata.Arn}); err != nil {
+		t.Errorf("its alias is not free: %v", err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
@@ -98,6 +99,38 @@ func TestTagsDecide(t *testing.T) {
 	}
 	if get() == nil {
 		t.Error("without the tag it is given")
+	}
+}
+
+// A secret is there until its date of deletion; then its name is free.
+func TestSecretsGoAtTheirDate(t *testing.T) {
+	s := newStage(t)
+	s.admin = sm.NewFromConfig(s.Config()) // which tries again when the clock has moved
+	ctx, name := t.Context(), aws.String("a")
+	arn := s.create(s.admin, sm.CreateSecretInput{Name: name, SecretString: aws.String("old")})
+	if _, err := s.admin.DeleteSecret(ctx, &sm.DeleteSecretInput{SecretId: name, RecoveryWindowInDays: aws.Int64(7)}); err != nil {
+		t.Fatal(err)
+	}
+	create := func() error {
+		_, err := s.admin.CreateSecret(ctx, &sm.CreateSecretInput{Name: name, SecretString: aws.String("new")})
+		return err
+	}
+	s.World.Advance(7*24*time.Hour - time.Minute)
+	s.refused(create(), "CreateSecret", "InvalidRequestException", "already scheduled for deletion", "secret-deleted")
+	s.World.Advance(2 * time.Minute)
+	for _, id := range []*string{name, &arn} {
+		_, err := s.admin.RestoreSecret(ctx, &sm.RestoreSecretInput{SecretId: id})
+		s.refused(err, "RestoreSecret", "ResourceNotFoundException", "", "secret-not-found")
+	}
+	all, err := s.admin.ListSecrets(ctx, &sm.ListSecretsInput{IncludePlannedDeletion: aws.Bool(true)})
+	if err != nil || len(all.SecretList) != 0 {
+		t.Errorf("secrets left: %v, %v", all, err)
+	}
+	if err := create(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.admin.GetSecretValue(ctx, &sm.GetSecretValueInput{SecretId: name}); err != nil || *got.SecretString != "new" {
+		t.Errorf("%v, %v", got, err)
 	}
 }
 

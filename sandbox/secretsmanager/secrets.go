@@ -310,7 +310,9 @@ func filtered(c *world.Call, filters []filter, most, limit int, after string) (p
 	all := c.World.Accounts[c.Caller.Account].Secrets
 	copies := map[string]world.Secret{}
 	for arn, s := range all {
-		copies[arn] = *s
+		if !s.Gone(c.Time) {
+			copies[arn] = *s
+		}
 	}
 	c.World.RUnlock()
 	if _, ok := copies[after]; after != "" && !ok {

@@ -114,11 +114,11 @@ func look(c *world.Call, id string) (found, bool) {
 	if a == nil {
 		return found{account: account}, false
 	}
-	if s := a.Secrets[id]; s != nil {
+	if s := a.Secrets[id]; s != nil && !s.Gone(c.Time) {
 		return found{*s, account}, true
 	}
 	for _, s := range a.Secrets {
-		if s.Region == c.Region && s.Name == name {
+		if s.Region == c.Region && s.Name == name && !s.Gone(c.Time) {
 			return found{*s, account}, true
 		}
 	}

@@ -29,7 +29,7 @@ func (w *World) Key(account, region, id string) (k Key, ok bool) {
 		return Key{}, false
 	}
 	for _, k := range a.Keys {
-		if k.Region == region && (k.ID == id || slices.Contains(k.Aliases, id)) {
+		if k.Region == region && (k.ID == id || slices.Contains(k.Aliases, id)) && !k.Gone(w.Now()) {
 			return *k, true
 		}
 	}

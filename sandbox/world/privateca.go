@@ -58,7 +58,7 @@ type PrivateCertificate struct {
 }
 
 // PrivateCA finds a private CA by its ARN; nil, nil if there is none. Deleted
-// ones are found too.
+// ones are found too, until they are gone.
 func (w *World) PrivateCA(arn string) (*Account, *PrivateCA) {
 	p := strings.SplitN(arn, ":", 6)
 	if len(p) != 6 {
@@ -69,7 +69,7 @@ func (w *World) PrivateCA(arn string) (*Account, *PrivateCA) {
 		return nil, nil
 	}
 	ca := a.PrivateCAs[strings.TrimPrefix(p[5], "certificate-authority/")]
-	if ca == nil || ca.ARN != arn {
+	if ca == nil || ca.ARN != arn || ca.Gone(w.Now()) {
 		return nil, nil
 	}
 	return a, ca
