@@ -45,14 +45,6 @@ func createSecret(c *world.Call, in struct {
 	if len(in.Tags) > 50 {
 		return nil, invalid("A secret can have at most 50 tags.")
 	}
-	if there, ok := look(c, in.Name); ok {
-		message := "The operation failed because the secret " + in.Name + " already exists."
-		if err := there.live(); err != nil {
-			return nil, wire.Refuse("secret-deleted", "InvalidRequestException",
-				"You can't create this secret because a secret with this name is already scheduled for deletion.", "restore it, or delete it without recovery")
-		}
-		return nil, wire.Refuse("secret-exists", "ResourceExistsException", message, message)
-	}
 	s := found{account: c.Caller.Account, Secret: world.Secret{
 		Name: in.Name, Region: c.Region, Description: in.Description, Key: ownName(in.KmsKeyID), Created: c.Time, Changed: c.Time, Tags: map[string]string{},
 		ARN: "arn:" + world.PartitionOf(c.Region) + ":secretsmanager:" + c.Region + ":" + c.Caller.Account + ":secret:" + in.Name + "-" + suffix(),
@@ -60,11 +52,9 @@ func createSecret(c *world.Call, in struct {
 	for _, t := range in.Tags {
 		s.Tags[t.Key] = t.Value
 	}
-	kept := s.Secret
-	c.World.Lock()
-	c.World.Accounts[s.account].Secrets[s.ARN] = &kept
-	c.World.Unlock()
-	c.Changed(world.Thing{Kind: "secret", Account: s.account, Name: s.ARN})
+	if err := s.add(c); err != nil {
+		return nil, err
+	}
 	answer := map[string]any{"ARN": s.ARN, "Name": s.Name}
 	if in.empty() {
 		return answer, nil
@@ -78,6 +68,23 @@ func createSecret(c *world.Call, in struct {
 	}
 	answer["VersionId"] = v.ID
 	return answer, nil
+}
+
+// add puts a new secret into the world, if its name is free.
+func (s found) add(c *world.Call) error {
+	c.World.Lock()
+	defer c.World.Unlock()
+	if there, ok := lookLocked(c, s.Name); ok {
+		message := "The operation failed because the secret " + s.Name + " already exists."
+		if err := there.live(); err != nil {
+			return wire.Refuse("secret-deleted", "InvalidRequestException",
+				"You can't create this secret because a secret with this name is already scheduled for deletion.", "restore it, or delete it without recovery")
+		}
+		return wire.Refuse("secret-exists", "ResourceExistsException", message, message)
+	}
+	c.World.Accounts[s.account].Secrets[s.ARN] = &s.Secret
+	c.Changed(world.Thing{Kind: "secret", Account: s.account, Name: s.ARN})
+	return nil
 }
 
 // suffix is what AWS puts behind the name in an ARN.

@@ -101,6 +101,13 @@ func find(c *world.Call, id, operation string, more policy.Context) (found, erro
 // look finds a secret by ARN, by ARN without the six characters at its end, or
 // by name in the caller's account. The account is where it was looked for.
 func look(c *world.Call, id string) (found, bool) {
+	c.World.RLock()
+	defer c.World.RUnlock()
+	return lookLocked(c, id)
+}
+
+// lookLocked is look for callers that hold the world's lock.
+func lookLocked(c *world.Call, id string) (found, bool) {
 	account, name := c.Caller.Account, id
 	if p := strings.SplitN(id, ":", 7); len(p) == 7 && p[0] == "arn" {
 		account, name = p[4], p[6]
@@ -108,8 +115,6 @@ func look(c *world.Call, id string) (found, bool) {
 			return found{account: account}, false
 		}
 	}
-	c.World.RLock()
-	defer c.World.RUnlock()
 	a := c.World.Accounts[account]
 	if a == nil {
 		return found{account: account}, false

@@ -161,27 +161,39 @@ func (in content) empty() bool { return in.SecretString == nil && in.SecretBinar
 // made before.
 func (in content) put(c *world.Call, s found, stages []string) (world.SecretVersion, error) {
 	id := cmp.Or(in.ClientRequestToken, world.NewUUID())
-	for _, v := range s.Versions {
-		if v.ID != id {
-			continue
-		}
-		same := string(v.Binary) == string(in.SecretBinary) && (v.Text == nil) == (in.SecretString == nil) && (v.Text == nil || *v.Text == *in.SecretString)
-		if !same {
-			return v, wire.Refuse("secret-exists", "ResourceExistsException",
-				"You can't use ClientRequestToken "+id+" because that value is already in use for a version of secret "+s.ARN+".", "the version has another value")
-		}
-		return v, nil
+	if v, there, err := in.earlier(s.Secret, id); there {
+		return v, err
 	}
 	key, err := keyFor(c, s.account, s.Key, s.ARN, id)
 	if err != nil {
 		return world.SecretVersion{}, err
 	}
 	v := world.SecretVersion{ID: id, Text: in.SecretString, Binary: in.SecretBinary, Stages: stages, Key: key, Created: c.Time}
+	var refused error
 	err = s.change(c, func(s *world.Secret) {
+		// KMS was asked without the lock, so the same call may have been first.
+		if before, there, err := in.earlier(*s, id); there {
+			v, refused = before, err
+			return
+		}
 		s.Versions = withVersion(s.Versions, v)
 		s.Changed = c.Time
 	})
-	return v, err
+	return v, cmp.Or(err, refused)
+}
+
+// earlier is the version of a token; with another value it is refused.
+func (in content) earlier(s world.Secret, id string) (v world.SecretVersion, there bool, err error) {
+	i := slices.IndexFunc(s.Versions, func(v world.SecretVersion) bool { return v.ID == id })
+	if i < 0 {
+		return v, false, nil
+	}
+	v = s.Versions[i]
+	if string(v.Binary) != string(in.SecretBinary) || (v.Text == nil) != (in.SecretString == nil) || v.Text != nil && *v.Text != *in.SecretString {
+		err = wire.Refuse("secret-exists", "ResourceExistsException",
+			"You can't use ClientRequestToken "+id+" because that value is already in use for a version of secret "+s.ARN+".", "the version has another value")
+	}
+	return v, true, err
 }
 
 // withVersion adds a version and takes its stages from the others. The one that
@@ -285,7 +297,10 @@ func updateSecret(c *world.Call, in struct {
 		answer["VersionId"] = v.ID
 	}
 	return answer, s.change(c, func(live *world.Secret) {
-		live.Key, live.Changed = s.Key, c.Time
+		live.Changed = c.Time
+		if in.KmsKeyID != nil {
+			live.Key = s.Key
+		}
 		if in.Description != nil {
 			live.Description = *in.Description
 		}
