@@ -24,8 +24,6 @@ func secretsManager() []Reason {
 			"there is a secret of this name, or a version of this id with another value", "choose another name or token, or put a new version"},
 		{"secret-parameter", "InvalidParameterException", "",
 			"a parameter of the call is missing or not of the form that Secrets Manager takes", "correct the parameter that the message names"},
-		{"secret-other-account", "AccessDeniedException", "User: %s is not authorized to perform: secretsmanager:%s on resource: %s",
-			"only callers of the secret's own account may make this call", "use an identity of the secret's account"},
 		{"secret-own-key", "InvalidRequestException", "You can't access a secret from a different AWS account if you encrypt the secret with the default KMS service key.",
 			"the secret is encrypted with alias/aws/secretsmanager, which no other account can use",
 			"encrypt the secret with a customer-managed KMS key whose policy lets the other account kms:Decrypt"},

@@ -75,6 +75,47 @@ func TestAnotherAccount(t *testing.T) {
 	s.refused(get(arn), "GetSecretValue", "DecryptionFailure", "", "secret-key-unusable")
 }
 
+// What changes a secret but not its value needs both policies from another
+// account, and no key.
+func TestChangesFromAnotherAccount(t *testing.T) {
+	s := newStage(t)
+	ctx := t.Context()
+	arn := s.create(s.admin, sm.CreateSecretInput{Name: aws.String("a"), SecretString: aws.String("v"), ClientRequestToken: aws.String(strings.Repeat("1", 32))})
+	changes := map[string]func() error{
+		"RestoreSecret": func() error {
+			_, err := s.away.RestoreSecret(ctx, &sm.RestoreSecretInput{SecretId: &arn})
+			return err
+		},
+		"TagResource": func() error {
+			_, err := s.away.TagResource(ctx, &sm.TagResourceInput{SecretId: &arn, Tags: []types.Tag{{Key: aws.String("k"), Value: aws.String("v")}}})
+			return err
+		},
+		"UntagResource": func() error {
+			_, err := s.away.UntagResource(ctx, &sm.UntagResourceInput{SecretId: &arn, TagKeys: []string{"k"}})
+			return err
+		},
+		"UpdateSecretVersionStage": func() error {
+			_, err := s.away.UpdateSecretVersionStage(ctx, &sm.UpdateSecretVersionStageInput{
+				SecretId: &arn, VersionStage: aws.String("blue"), MoveToVersionId: aws.String(strings.Repeat("1", 32)),
+			})
+			return err
+		},
+	}
+	for operation, change := range changes {
+		s.refused(change(), operation, "AccessDeniedException", "because no resource-based policy allows", "policy-cross-account")
+	}
+	_, err := s.admin.PutResourcePolicy(ctx, &sm.PutResourcePolicyInput{SecretId: &arn,
+		ResourcePolicy: aws.String(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"` + other + `"},"Action":"secretsmanager:*","Resource":"*"}}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for operation, change := range changes {
+		if err := change(); err != nil {
+			t.Errorf("%s: %v", operation, err)
+		}
+	}
+}
+
 // Within an account the tags of the secret decide, and AWS's own key asks for
 // nothing more.
 func TestTagsDecide(t *testing.T) {
@@ -173,16 +214,6 @@ func TestRefusals(t *testing.T) {
 		}},
 		{"GetSecretValue", "ResourceNotFoundException", "for staging label: blue", "secret-version", func() error {
 			_, err := s.admin.GetSecretValue(ctx, &sm.GetSecretValueInput{SecretId: aws.String("a"), VersionStage: aws.String("blue")})
-			return err
-		}},
-		{"RestoreSecret", "AccessDeniedException", "secretsmanager:RestoreSecret", "secret-other-account", func() error {
-			arn := arnOf(t, s, "a")
-			_, err := s.admin.PutResourcePolicy(ctx, &sm.PutResourcePolicyInput{SecretId: &arn,
-				ResourcePolicy: aws.String(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"` + other + `"},"Action":"secretsmanager:*","Resource":"*"}}`)})
-			if err != nil {
-				return err
-			}
-			_, err = s.away.RestoreSecret(ctx, &sm.RestoreSecretInput{SecretId: &arn})
 			return err
 		}},
 		{"GetSecretValue", "InvalidRequestException", "marked for deletion", "secret-deleted", func() error {

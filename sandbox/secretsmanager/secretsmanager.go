@@ -64,6 +64,10 @@ type found struct {
 // find looks a secret up by what a call names it by and holds the caller to
 // the operation. A name that no secret has, and an ARN in another account, are
 // authorized as they stand: who may not know is told nothing else.
+//
+// Policies on both sides let another account make each of these operations. In
+// AWS's list of them, those from RestoreSecret on are recalled:
+// https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_examples_cross.html
 func find(c *world.Call, id, operation string, more policy.Context) (found, error) {
 	if id == "" {
 		return found{}, invalid("You must specify a SecretId.")
@@ -137,16 +141,6 @@ func (s found) live() error {
 	}
 	return wire.Refuse("secret-deleted", "InvalidRequestException",
 		"You can't perform this operation on the secret because it was marked for deletion.", s.Name+" will be gone at "+s.Deletion.String())
-}
-
-// owner refuses what AWS lets only the secret's own account do.
-func (s found) owner(c *world.Call) error {
-	if s.account == c.Caller.Account {
-		return nil
-	}
-	return wire.Refuse("secret-other-account", "AccessDeniedException",
-		"User: "+c.Caller.ARN+" is not authorized to perform: "+service+":"+c.Decision.Operation+" on resource: "+s.ARN,
-		"this operation cannot be made from another account")
 }
 
 // open is find for a secret that must be in use.

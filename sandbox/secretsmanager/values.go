@@ -322,9 +322,6 @@ func updateSecretVersionStage(c *world.Call, in struct {
 	MoveToVersionID     string `json:"MoveToVersionId"`
 }) (any, error) {
 	s, err := open(c, in.SecretID, "UpdateSecretVersionStage", policy.Context{"secretsmanager:VersionStage": {List: []string{in.VersionStage}}})
-	if err == nil {
-		err = s.owner(c)
-	}
 	if err != nil {
 		return nil, err
 	}
