@@ -241,6 +241,31 @@ func TestGrants(t *testing.T) {
 	}
 }
 
+// A grant counts, however many others the key has, to whomever.
+func TestManyGrants(t *testing.T) {
+	s := newStage(t)
+	ann, bob := s.user("ann"), s.user("bob")
+	s.World.Lock()
+	k := s.World.Accounts[home].Keys[s.key]
+	for i := range 2000 {
+		to := fmt.Sprintf("arn:aws:iam::111122223333:role/a-role-with-a-name-of-some-length-%d", i/2)
+		if i > 1000 {
+			to = "arn:aws:iam::111122223333:user/ann"
+		}
+		k.Grants = append(k.Grants, world.Grant{Grantee: to, Operations: []string{"Encrypt"}})
+	}
+	s.World.Unlock()
+	for who, c := range map[string]struct {
+		*kms.Client
+		want string
+	}{"ann": {ann, ""}, "bob": {bob, "AccessDeniedException"}} {
+		_, err := c.Encrypt(t.Context(), &kms.EncryptInput{KeyId: &s.key, Plaintext: []byte("x")})
+		if got := said(err); got != c.want {
+			t.Errorf("%s: %q, want %q", who, got, c.want)
+		}
+	}
+}
+
 // A grant may be retired by its retiring principal; where it names none, by
 // whom the key's policy lets.
 func TestRetiringGrants(t *testing.T) {

@@ -159,13 +159,15 @@ func (u KeyUse) conditions(c *Call) policy.Context {
 	return ctx
 }
 
-// granted writes the grants that fit as the key policy that they amount to:
-// one to a session's own ARN outdoes what session policy and boundary leave
-// out, one to its role does not, and a Deny stands above all.
+// granted writes the grants to the caller that fit as the key policy that they
+// amount to: one to a session's own ARN outdoes what session policy and boundary
+// leave out, one to its role does not, and a Deny stands above all.
 func (u KeyUse) granted(caller policy.Principal) *policy.Document {
 	var grantees []string
 	for _, g := range u.Key.Grants {
-		if slices.Contains(g.Operations, u.Operation) && g.fits(u.Context) {
+		whole := strings.HasSuffix(g.Grantee, ":iam::"+caller.Account+":root")
+		if (whole || g.Grantee == caller.ARN || g.Grantee == caller.RoleARN) && !slices.Contains(grantees, g.Grantee) &&
+			slices.Contains(g.Operations, u.Operation) && g.fits(u.Context) {
 			grantees = append(grantees, g.Grantee)
 		}
 	}
