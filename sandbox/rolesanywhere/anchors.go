@@ -1,6 +1,8 @@
 package rolesanywhere
 
 import (
+	"cmp"
+
 	"daypass.dev/sandbox/wire"
 	"daypass.dev/sandbox/world"
 )
@@ -21,9 +23,10 @@ type sourceData struct {
 	PrivateCA    string `json:"acmPcaArn,omitempty"`
 }
 
-// check reads the anchor's certificates. One of them may have expired. A
-// private CA must be of the caller's account and region.
-func (s *anchorSource) check(q *request) error {
+// read checks the anchor's certificates and sets them. One of them may have
+// expired. A private CA must be of the caller's account and region; what it has
+// now is the anchor's until the next call that brings the source.
+func (s *anchorSource) read(q *request, into *world.Anchor) error {
 	if s == nil || s.Data == nil {
 		return faultf("anywhere-parameter", "source is missing")
 	}
@@ -32,7 +35,10 @@ func (s *anchorSource) check(q *request) error {
 	}
 	q.World.RLock()
 	defer q.World.RUnlock()
-	a := &world.Anchor{ARN: q.arnOf(anchors().kind, "*"), Region: q.Region, Type: s.Type, Bundle: s.Data.Certificates, PrivateCA: s.Data.PrivateCA}
+	a := &world.Anchor{ARN: q.arnOf(anchors().kind, "*"), Region: q.Region, Type: s.Type, PrivateCA: s.Data.PrivateCA}
+	if s.Type == typeBundle {
+		a.Bundle = s.Data.Certificates
+	}
 	bundle, f := bundleOf(q.World, a)
 	if f != nil {
 		return f
@@ -40,12 +46,14 @@ func (s *anchorSource) check(q *request) error {
 	if _, f := parseBundle(bundle); f != nil {
 		return f
 	}
+	into.Type, into.Bundle, into.PrivateCA = s.Type, bundle, s.Data.PrivateCA
 	return nil
 }
 
-// bundleOf are an anchor's certificates in PEM: its own, or its private CA's.
-// It needs the world's lock. What AWS does when the CA is disabled is not
-// documented; here it goes on to vouch for what it has issued.
+// bundleOf are an anchor's certificates in PEM. One of a private CA that was
+// kept without them has those of the CA. It needs the world's lock. What AWS
+// does when the CA is disabled is not documented; here it goes on to vouch for
+// what it has issued.
 func bundleOf(w *world.World, a *world.Anchor) (string, *fault) {
 	if a.Type != typePrivateCA {
 		return a.Bundle, nil
@@ -60,7 +68,7 @@ func bundleOf(w *world.World, a *world.Anchor) (string, *fault) {
 	case !ca.Removed.IsZero():
 		return "", faultf("anchor-private-ca", "%s was deleted", ca.ARN)
 	}
-	return ca.Certificate, nil
+	return cmp.Or(a.Bundle, ca.Certificate), nil
 }
 
 type anchorDetail struct {
@@ -76,9 +84,12 @@ type anchorDetail struct {
 }
 
 func describeAnchor(a *world.Anchor) any {
+	source := anchorSource{a.Type, &sourceData{Certificates: a.Bundle}}
+	if a.Type == typePrivateCA {
+		source.Data = &sourceData{PrivateCA: a.PrivateCA}
+	}
 	return anchorDetail{
-		ID: a.ID, ARN: a.ARN, Name: a.Name, Enabled: !a.Disabled,
-		Source:    anchorSource{a.Type, &sourceData{Certificates: a.Bundle, PrivateCA: a.PrivateCA}},
+		ID: a.ID, ARN: a.ARN, Name: a.Name, Enabled: !a.Disabled, Source: source,
 		CreatedAt: wire.Timestamp(a.Created), UpdatedAt: wire.Timestamp(a.Updated),
 		Notifications: notifications(a),
 	}
@@ -117,21 +128,17 @@ func createAnchor(q *request) error {
 	if err := checkName(in.Name); err != nil {
 		return err
 	}
-	if err := in.Source.check(q); err != nil {
+	a := &world.Anchor{ID: id, ARN: arn, Region: q.Region, Name: in.Name, Disabled: !in.Enabled, Created: q.Time, Updated: q.Time, Tags: tags}
+	if err := in.Source.read(q, a); err != nil {
 		return err
 	}
 	if err := fetchesNone(in.FetchCRLs); err != nil {
 		return err
 	}
-	notifications, err := with(nil, in.Notifications)
-	if err != nil {
+	if a.Notifications, err = with(nil, in.Notifications); err != nil {
 		return err
 	}
-	return anchors().add(q, &world.Anchor{
-		ID: id, ARN: arn, Region: q.Region, Name: in.Name,
-		Type: in.Source.Type, Bundle: in.Source.Data.Certificates, PrivateCA: in.Source.Data.PrivateCA,
-		Notifications: notifications, Disabled: !in.Enabled, Created: q.Time, Updated: q.Time, Tags: tags,
-	}, nil)
+	return anchors().add(q, a, nil)
 }
 
 // fetchesNone refuses to look for revocation lists where leaves name them: what
@@ -160,8 +167,9 @@ func updateAnchor(q *request) error {
 			return err
 		}
 	}
+	var brought world.Anchor
 	if in.Source != nil {
-		if err := in.Source.check(q); err != nil {
+		if err := in.Source.read(q, &brought); err != nil {
 			return err
 		}
 	}
@@ -173,7 +181,7 @@ func updateAnchor(q *request) error {
 			a.Name = *in.Name
 		}
 		if in.Source != nil {
-			a.Type, a.Bundle, a.PrivateCA = in.Source.Type, in.Source.Data.Certificates, in.Source.Data.PrivateCA
+			a.Type, a.Bundle, a.PrivateCA = brought.Type, brought.Bundle, brought.PrivateCA
 		}
 		a.Updated = q.Time
 		return nil

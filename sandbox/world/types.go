@@ -58,7 +58,7 @@ type PolicyVersion struct {
 type Anchor struct {
 	ID, ARN, Region, Name string
 	Type                  string // CERTIFICATE_BUNDLE or AWS_ACM_PCA
-	Bundle                string // PEM
+	Bundle                string // PEM; of a private CA as it was when the anchor was last given it
 	PrivateCA             string // ARN
 	Disabled              bool
 	Notifications         map[string]Notification // :: event; of others AWS's own settings hold
