@@ -48,10 +48,10 @@ func createCluster(q *request) error {
 	q.World.Lock()
 	defer q.World.Unlock()
 	account := q.World.Account(q.Caller.Account)
-	if account.Clusters[in.Name] != nil {
+	if there := account.Clusters[in.Name]; there != nil { // unlike AWS, in whichever region
 		return &world.Refusal{
 			Slug: "eks-cluster-exists", Code: "ResourceInUseException", Status: http.StatusConflict,
-			Message: "Cluster already exists with name: " + in.Name,
+			Message: "Cluster already exists with name: " + in.Name, Detail: "it is in " + there.Region,
 		}
 	}
 	account.Clusters[in.Name] = c
