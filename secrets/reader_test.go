@@ -274,7 +274,7 @@ func TestTooLargeIsNotReadToItsEnd(t *testing.T) {
 	if !errors.As(err, &e) || e.Slug != "secrets-too-large" {
 		t.Errorf("%.300v", err)
 	}
-	if calls := s.calls(mark)["GetSecretValue"]; calls > maxTotal/len(value)+1+2*mostCalls { // those under way beside
+	if calls := s.calls(mark)["GetSecretValue"]; calls > maxTotal/len(value)+1+mostCalls { // those under way beside
 		t.Errorf("%d calls for what is too large after %d", calls, maxTotal/len(value)+1)
 	}
 	for _, d := range s.Decisions()[mark:] {

@@ -41,6 +41,7 @@ type session struct {
 	principal Principal
 	done      func(Item, Value, error)
 
+	// Who has one of batches may wait for one of calls, never the other way round.
 	batches, calls places
 
 	secrets    *secretsmanager.Client
@@ -126,12 +127,13 @@ func (s *session) secret(ctx context.Context, i Item) {
 	begin := time.Now()
 	out, err := s.secrets.GetSecretValue(ctx, in)
 	s.observe(opGetSecret, err, begin)
-	leave()
 	if err != nil {
+		leave() // for what explains it
 		s.done(i, Value{}, s.explain(ctx, s.failed(i, opGetSecret, err), i))
 		return
 	}
 	s.done(i, secretValue(out.SecretString, out.SecretBinary, out.VersionId), nil)
+	leave() // once it is known whether there is enough
 }
 
 func secretValue(text *string, binary []byte, version *string) Value {
@@ -152,11 +154,10 @@ func (s *session) batch(ctx context.Context, items []Item) {
 		}
 		byName[i.Name] = i
 	}
-	leave := s.batches.enter(ctx)
+	defer s.batches.enter(ctx)()
 	begin := time.Now()
 	out, err := s.secrets.BatchGetSecretValue(ctx, in)
 	s.observe(opBatch, err, begin)
-	leave()
 	if err != nil {
 		e := s.failed(Item{}, opBatch, err)
 		if e.Code != "AccessDeniedException" {
