@@ -169,6 +169,9 @@ func (f *File) read(path string) (text string, info fs.FileInfo, err error) {
 		return "", nil, err
 	}
 	defer r.Close()
+	if info, err = r.Stat(); err != nil { // whose this one is, whatever path leads to by now
+		return "", nil, err
+	}
 	data, err := io.ReadAll(io.LimitReader(r, maxCredentials+1))
 	switch text = string(data); {
 	case err != nil:

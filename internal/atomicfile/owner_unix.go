@@ -8,10 +8,10 @@ import (
 	"syscall"
 )
 
-func keepOwner(temp string, old fs.FileInfo) error {
+func keepOwner(f *os.File, old fs.FileInfo) error {
 	was, ok := old.Sys().(*syscall.Stat_t)
 	if !ok || int(was.Uid) == os.Geteuid() {
 		return nil
 	}
-	return os.Chown(temp, int(was.Uid), int(was.Gid))
+	return f.Chown(int(was.Uid), int(was.Gid))
 }

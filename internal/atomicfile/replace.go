@@ -10,10 +10,5 @@ import (
 // gets fs.ErrPermission, and nothing has changed. Where a file has no owner
 // that can be told, as on Windows, it is Write.
 func Replace(path string, data []byte, perm os.FileMode, old fs.FileInfo) error {
-	return write(path, data, perm, func(temp, path string) error {
-		if err := keepOwner(temp, old); err != nil {
-			return err
-		}
-		return os.Rename(temp, path)
-	})
+	return write(path, data, perm, func(f *os.File) error { return keepOwner(f, old) }, os.Rename)
 }

@@ -4,9 +4,11 @@ package atomicfile
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -41,6 +43,42 @@ func TestReplaceKeepsTheOwner(t *testing.T) {
 	}
 }
 
+// Who owns the folder can put a link under the name of the file that is being
+// written. It is the file that is given away, not what the link leads to.
+func TestReplaceGivesAwayNothingElse(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give a file away")
+	}
+	dir := t.TempDir()
+	roots := filepath.Join(dir, "roots")
+	if err := os.WriteFile(roots, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Create(filepath.Join(dir, ".f.1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := errors.Join(os.Remove(f.Name()), os.Symlink(roots, f.Name())); err != nil {
+		t.Fatal(err)
+	}
+	if err := keepOwner(f, nobody{}); err != nil {
+		t.Fatal(err)
+	}
+	for what, file := range map[string]func() (fs.FileInfo, error){
+		"0, the one beside":         func() (fs.FileInfo, error) { return os.Stat(roots) },
+		"65534, the one written to": f.Stat,
+	} {
+		info, err := file()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if is := fmt.Sprint(info.Sys().(*syscall.Stat_t).Uid); !strings.HasPrefix(what, is+",") {
+			t.Errorf("the owner is %s, want %s", is, what)
+		}
+	}
+}
+
 func TestReplaceThatFailsChangesNothing(t *testing.T) {
 	if os.Geteuid() == 0 {
 		t.Skip("root may give a file to anybody")
@@ -63,3 +101,8 @@ func TestReplaceThatFailsChangesNothing(t *testing.T) {
 type root struct{ fs.FileInfo }
 
 func (root) Sys() any { return &syscall.Stat_t{} }
+
+// nobody describes a file of the user nobody.
+type nobody struct{ fs.FileInfo }
+
+func (nobody) Sys() any { return &syscall.Stat_t{Uid: 65534, Gid: 65534} }
