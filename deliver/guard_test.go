@@ -84,6 +84,21 @@ func attempts(t *testing.T) []attempt {
 				as: pretend{local: routable, remote: "192.0.2.9:4711"}})
 		}
 	}
+	for local, remotes := range map[string][]string{
+		"169.254.7.1:80":  {"192.0.2.77:4711", "169.254.7.2:4711", "127.0.0.1:4711"},
+		"[fe80::1%lo]:80": {"[fe80::2%lo]:4711", "[2001:db8::7]:4711"},
+	} {
+		for _, remote := range remotes {
+			for _, request := range []string{getRole, putToken} {
+				host, _, _ := strings.Cut(strings.TrimSuffix(local, ":80"), "%")
+				if host[0] == '[' {
+					host += "]"
+				}
+				add(attempt{slug: "caller-remote", request: strings.Replace(request, "Host: HOST", "Host: "+host, 1),
+					as: pretend{local: local, remote: remote}})
+			}
+		}
+	}
 	for _, ttl := range []string{"0", "21601", "-1", "1.5", "", "ten", "99999999999999999999"} {
 		header := "ttl-seconds: " + ttl
 		add(attempt{slug: "imds-ttl", request: strings.Replace(putToken, "ttl-seconds: 60", header, 1), wrong: header + "\n", mended: "ttl-seconds: 60\n"})
@@ -213,7 +228,11 @@ func TestHostIsTheAddressCalled(t *testing.T) {
 		"[fe80::1%lo]:9911":      {"[fe80::1]:9911"},
 		"[::ffff:127.0.0.1]:911": {"127.0.0.1:911"},
 	} {
-		addr := listening(t, imds, nil, "127.0.0.1:0", pretend{local: local})
+		as := pretend{local: local}
+		if strings.Contains(local, "169.254") || strings.Contains(local, "fe80") {
+			as.remote = local // who calls a link-local address of its own machine, calls from it
+		}
+		addr := listening(t, imds, nil, "127.0.0.1:0", as)
 		for _, host := range hosts {
 			if answer, body := send(t, addr, strings.Replace(putToken, "HOST", host, 1)); answer.StatusCode != http.StatusOK {
 				t.Errorf("called at %s, Host %s: status %d: %s", local, host, answer.StatusCode, body)

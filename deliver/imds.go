@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -26,7 +27,8 @@ const (
 // credentials and a region; version 2 only, so every answer needs a session
 // token. What is not known here, such as an availability zone or an identity
 // document, is 404. It answers within 300 ms whatever the source does; where
-// there are no credentials, with AWS's error in the document that says so.
+// there are no credentials, with AWS's error in the document that says so. At a
+// link-local address it answers this machine alone.
 //
 // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
 type IMDS struct {
@@ -44,8 +46,12 @@ type IMDS struct {
 
 func (h *IMDS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	accessOf(r).asked("imds", h.RoleARN)
-	if local, ok := calledAt(r); !ok || !local.Addr().IsLoopback() && !local.Addr().IsLinkLocalUnicast() {
+	switch local, ok := calledAt(r); {
+	case !ok || !local.Addr().IsLoopback() && !local.Addr().IsLinkLocalUnicast():
 		refuse(w, r, h.Log, refusal("imds-address"))
+		return
+	case local.Addr().IsLinkLocalUnicast() && !from(r, local.Addr()):
+		refuse(w, r, h.Log, refusal("caller-remote"))
 		return
 	}
 	where := place(r.URL.Path)
@@ -109,6 +115,14 @@ func (h *IMDS) metadata(w http.ResponseWriter, r *http.Request, what string) {
 	default:
 		http.Error(w, "not found", http.StatusNotFound)
 	}
+}
+
+// from reports whether the caller has the address that it called, as a process
+// on this machine does. Link-local or not, the kernel also answers whoever has a
+// route or asks by ARP.
+func from(r *http.Request, called netip.Addr) bool {
+	remote, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err == nil && plain(remote).Addr() == called
 }
 
 func (h *IMDS) role() string { return h.RoleARN[strings.LastIndexByte(h.RoleARN, '/')+1:] }

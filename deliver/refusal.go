@@ -22,7 +22,7 @@ func refusals() []failure {
 	return []failure{
 		{"caller-target", 400, "BadRequest", "the request must name a path, not a whole URL"},
 		{"caller-host", 403, "WrongHost", "the Host header must be the address that was called"},
-		{"caller-remote", 403, "NotLocal", "only this machine may call a loopback address"},
+		{"caller-remote", 403, "NotLocal", "only this machine may call this address"},
 		{"caller-forwarded", 400, "Forwarded", "requests that came through a proxy are refused"},
 		{"caller-origin", 403, "Browser", "requests by web pages are refused"},
 		{"caller-referer", 403, "Browser", "requests by web pages are refused"},

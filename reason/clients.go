@@ -13,7 +13,7 @@ func clients() []Reason {
 			Mend:  "call the endpoint by its own IP address and port, or localhost",
 		}, {
 			Slug: "caller-remote", Code: "NotLocal",
-			Cause: "a request came to a loopback address from another machine, which kernels with route_localnet let in",
+			Cause: "a request came from another machine to a loopback address, which kernels with route_localnet let in, or to the metadata service at a link-local address, which whoever has a route can call",
 			Mend:  "run daypass beside the workload instead of reaching it over the network",
 		}, {
 			Slug: "caller-forwarded", Code: "Forwarded",

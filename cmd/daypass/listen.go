@@ -49,7 +49,9 @@ func addresses(listen string) ([]netip.AddrPort, error) {
 	return []netip.AddrPort{netip.AddrPortFrom(ip.Unmap(), uint16(n))}, nil
 }
 
-// routable reports whether another machine may reach any of the addresses.
+// routable reports whether another machine may reach any of the addresses and
+// would be answered: at link-local ones deliver.IMDS answers this one alone, and
+// deliver.Container nobody without a token.
 func routable(addrs []netip.AddrPort) bool {
 	for _, a := range addrs {
 		if !a.Addr().IsLoopback() && !a.Addr().IsLinkLocalUnicast() {
