@@ -138,7 +138,7 @@ func (a *answer) refused(code, message string, now time.Time) *daypass.Error {
 }
 
 func (a *answer) invalid(format string, args ...any) error {
-	e := a.made(codeInvalid, fmt.Sprintf(format, args...))
+	e := a.made(codeInvalid, printable(fmt.Sprintf(format, args...)))
 	e.Hint = "something between here and AWS may have changed the answer; check proxy and endpoint"
 	return e
 }

@@ -17,8 +17,10 @@ type ReachError struct {
 	Err      error
 }
 
+// Error quotes the cause, which may hold what a stranger on the way wrote, as
+// the names in a certificate that nobody has verified, for a terminal.
 func (e *ReachError) Error() string {
-	return "calling " + e.Op + " at " + e.Host + ": " + e.Err.Error()
+	return "calling " + e.Op + " at " + e.Host + ": " + printable(e.Err.Error())
 }
 
 // Unwrap returns the cause.

@@ -28,8 +28,10 @@ func answering(t *testing.T, name string, rootEnds, leafEnds time.Time) (*httpte
 			t.Fatal(err)
 		}
 		c := &x509.Certificate{SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "of the test"}, IsCA: ca,
-			BasicConstraintsValid: true, NotBefore: time.Now().Add(-48 * time.Hour), NotAfter: ends, DNSNames: []string{name},
-			IPAddresses: []net.IP{net.ParseIP(name)}}
+			BasicConstraintsValid: true, NotBefore: time.Now().Add(-48 * time.Hour), NotAfter: ends, DNSNames: []string{name}}
+		if ip := net.ParseIP(name); ip != nil {
+			c.IPAddresses = []net.IP{ip}
+		}
 		if parent == nil {
 			parent, by = c, key
 		}
@@ -53,6 +55,23 @@ func answering(t *testing.T, name string, rootEnds, leafEnds time.Time) (*httpte
 	roots := x509.NewCertPool()
 	roots.AddCert(root)
 	return server, roots
+}
+
+// Names of a certificate that nobody has verified come from whoever is on the
+// way. The terminal is told them and does not obey them.
+func TestAStrangersNamesDoNotSteerTheTerminal(t *testing.T) {
+	soon := time.Now().Add(time.Hour)
+	server, roots := answering(t, "a\x1b[2J\r\nhint", soon, soon)
+	r := source(t, nil)
+	r.Endpoint = strings.Replace(server.URL, "127.0.0.1", "localhost", 1)
+	r.Client = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
+	_, err := r.Credentials(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "a [2J  hint") || strings.ContainsAny(err.Error(), "\x1b\r\n") {
+		t.Errorf("got %q", err)
+	}
+	if row, _ := reason.Lookup("live-connection"); daypass.Advice(err) != row.Mend {
+		t.Errorf("the cause is not told any more: %q", daypass.Advice(err))
+	}
 }
 
 // Each way of not being answered that people can mend says how, by the row of

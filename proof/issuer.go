@@ -52,7 +52,9 @@ type IssuerError struct {
 	Hint string
 }
 
-func (e *IssuerError) Error() string { return "asking for " + e.Op + ": " + e.Err.Error() }
+// Error quotes the cause, which may hold what whoever answered wrote, for a
+// terminal.
+func (e *IssuerError) Error() string { return "asking for " + e.Op + ": " + oneLine(e.Err.Error()) }
 
 // Unwrap returns the cause.
 func (e *IssuerError) Unwrap() error { return e.Err }
@@ -123,7 +125,7 @@ func (d *demand) refusal(response *http.Response, body []byte) error {
 	}
 	e.Message = fmt.Sprintf("status %d", e.Status)
 	for _, message := range []string{inner.Message, said.Description, said.Message} {
-		if message = d.oneLine(message); message != "" {
+		if message = d.quoted(message); message != "" {
 			e.Message = message
 			break
 		}
@@ -136,7 +138,7 @@ func (d *demand) refusal(response *http.Response, body []byte) error {
 
 // invalid is a success of no use. Nothing of it is quoted: it may be a token.
 func (d *demand) invalid(format string, args ...any) error {
-	return &daypass.Error{Op: d.op, Code: codeInvalid, Status: http.StatusOK, Message: fmt.Sprintf(format, args...),
+	return &daypass.Error{Op: d.op, Code: codeInvalid, Status: http.StatusOK, Message: oneLine(fmt.Sprintf(format, args...)),
 		Hint: "something else than the service may have answered; check its address and proxies"}
 }
 
@@ -169,12 +171,16 @@ func isCode(s string) bool {
 	return s != "" && len(s) <= 128 && strings.Trim(s, letters+"0123456789_.-") == ""
 }
 
-// oneLine keeps what a stranger wrote from steering a terminal, filling a log
-// or repeating a secret.
-func (d *demand) oneLine(s string) string {
+// quoted is what a stranger wrote, in which it may repeat a secret.
+func (d *demand) quoted(s string) string {
 	if d.secret != "" {
 		s = strings.ReplaceAll(s, d.secret.Reveal(), d.secret.String())
 	}
+	return oneLine(s)
+}
+
+// oneLine keeps what a stranger wrote from steering a terminal or filling a log.
+func oneLine(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if !strconv.IsPrint(r) {
 			return ' '

@@ -2,6 +2,7 @@ package proof
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -178,6 +179,16 @@ func TestServicesThatDoNotAnswer(t *testing.T) {
 		p.asks.CloseClientConnections()
 		p.asks.Close()
 		unanswered("gone", "refused", context.Background())
+	}
+}
+
+// Why nobody answered may hold what a stranger wrote, as the names in a
+// certificate that nobody has verified. It does not steer a terminal.
+func TestAStrangersNamesDoNotSteerTheTerminal(t *testing.T) {
+	err := &IssuerError{Op: "GitHub OIDC token", Err: x509.HostnameError{
+		Certificate: &x509.Certificate{DNSNames: []string{"a\x1b[2J\r\nhint"}}, Host: "localhost"}}
+	if !strings.Contains(err.Error(), "a [2J  hint") || strings.ContainsAny(err.Error(), "\x1b\r\n") {
+		t.Errorf("got %q", err)
 	}
 }
 

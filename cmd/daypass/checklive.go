@@ -140,7 +140,7 @@ func (a attempt) connection(host string) pki.Finding {
 	case a.nameErr != nil:
 		return finding("live-connection", pki.Skip, host, "the name is not known")
 	case a.err != nil:
-		f := finding("live-connection", pki.Fail, host, unwrapped(a.err).Error())
+		f := finding("live-connection", pki.Fail, host, pki.Printable(unwrapped(a.err).Error()))
 		if mend := (&exchange.ReachError{Err: a.err}).Advice(); mend != "" {
 			f.Mend = mend
 		}
