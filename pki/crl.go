@@ -18,9 +18,12 @@ type Revoked struct {
 // CRL signs a revocation list (X.509 version 2) and returns it as PEM. number
 // must grow from list to list. Roles Anywhere imports lists of at most 300,000
 // bytes, some 5,000 entries, and reads no distribution points; what it does
-// after next is not known. A CA without keyUsage cRLSign is refused with a
-// *RefusedError.
+// after next is not known. A CA without keyUsage cRLSign, or with a key that is
+// not its certificate's, is refused with a *RefusedError.
 func (ca CA) CRL(revoked []Revoked, number int64, now, next time.Time) ([]byte, error) {
+	if err := ca.CheckKey(); err != nil {
+		return nil, err
+	}
 	if ca.Certificate.KeyUsage&x509.KeyUsageCRLSign == 0 {
 		return nil, refuse("ca-crl-sign", "the CA %s cannot revoke: %s, and lacks cRLSign",
 			title(ca.Certificate), describeUsage(ca.Certificate.KeyUsage))

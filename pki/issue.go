@@ -102,10 +102,18 @@ func newCATemplate(key crypto.PublicKey, subject pkix.Name, lifetime time.Durati
 // Check reports as a *RefusedError why the CA cannot sign leaves now: a rule
 // that its certificate breaks, or a key that is not the certificate's.
 func (ca CA) Check(now time.Time) error {
+	if err := ca.CheckKey(); err != nil {
+		return err
+	}
+	return firstFailure(Check(ca.evidence(), now))
+}
+
+// CheckKey reports as a *RefusedError a key that is not the certificate's.
+func (ca CA) CheckKey() error {
 	if !sameKey(ca.Certificate.PublicKey, ca.Signer.Public()) {
 		return refuse("key-mismatch", "the CA's private key is not that of its certificate")
 	}
-	return firstFailure(Check(ca.evidence(), now))
+	return nil
 }
 
 // Issue certifies a leaf: version 3, CA:FALSE, digitalSignature, clientAuth, a

@@ -144,6 +144,10 @@ func TestCRL(t *testing.T) {
 	if e := list.RevokedCertificateEntries; len(e) != 1 || e[0].SerialNumber.Int64() != 0x1abc || !e[0].RevocationTime.Equal(at) {
 		t.Errorf("entries %v", e)
 	}
+	var refused *RefusedError
+	if _, err := (CA{Certificate: ca.Certificate, Signer: must(NewKey("ec-p256"))}).CRL(nil, 8, noon, noon.Add(time.Hour)); !errors.As(err, &refused) || refused.Slug != "key-mismatch" {
+		t.Errorf("signed by another key: %v", err)
+	}
 	if _, err := ca.CRL(nil, 8, noon, noon); err == nil {
 		t.Error("signed a list that ends when it begins")
 	}

@@ -118,6 +118,9 @@ func Open(path string) (*Dir, error) {
 		return nil, fmt.Errorf("reading the CA's key %s: %w", d.File(KeyFile), err)
 	}
 	d.ca = pki.CA{Certificate: certs[0], Signer: key}
+	if err := d.ca.CheckKey(); err != nil {
+		return nil, fmt.Errorf("opening the CA's folder %s: %w", d.path, err)
+	}
 	return d, nil
 }
 

@@ -142,6 +142,9 @@ func TestOpenRefuses(t *testing.T) {
 		{"no key", "no such file", func(d *Dir) error { return os.Remove(d.File(KeyFile)) }},
 		{"no certificate", "no such file", func(d *Dir) error { return os.Remove(d.File(CertificateFile)) }},
 		{"key of nonsense", "no PEM block", func(d *Dir) error { return os.WriteFile(d.File(KeyFile), []byte("x"), 0o600) }},
+		{"another's key", "not that of its certificate", func(d *Dir) error {
+			return os.WriteFile(d.File(KeyFile), must(pki.EncodeKey(must(pki.NewKey("ec-p256")))), 0o600)
+		}},
 		{"certificate of nonsense", "no PEM block", func(d *Dir) error { return os.WriteFile(d.File(CertificateFile), []byte("x"), 0o600) }},
 		{"endless certificate", "too long", func(d *Dir) error {
 			return errors.Join(os.Remove(d.File(CertificateFile)), os.Symlink("/dev/zero", d.File(CertificateFile)))
