@@ -46,13 +46,15 @@ func (s *Settings) Chained(from exchange.Call) (exchange.Call, error) {
 	if err != nil {
 		return nil, err
 	}
-	endpoint := s.STSEndpoint
+	region, endpoint, name := s.ServedRegion(), s.STSEndpoint, s.RoleSessionName
 	if endpoint == "" {
-		endpoint = s.AnyEndpoint
+		endpoint = s.AnyEndpoint // Endpoint is where Roles Anywhere is
 	}
-	name := s.RoleSessionName
 	if name == "" {
 		name = who(namespaceFile)
+	}
+	if first, ok := from.(*exchange.WebIdentity); ok { // which asks the same service
+		region, endpoint, name = first.Region, first.Endpoint, first.SessionName
 	}
 	call := &exchange.AssumeRole{
 		From:          from,
@@ -61,7 +63,7 @@ func (s *Settings) Chained(from exchange.Call) (exchange.Call, error) {
 		SessionName:   name,
 		ExternalID:    s.ExternalID,
 		SessionPolicy: policy,
-		Region:        s.ServedRegion(),
+		Region:        region,
 		FIPS:          s.FIPS,
 		DualStack:     s.DualStack,
 		Endpoint:      endpoint,

@@ -45,6 +45,27 @@ func TestChained(t *testing.T) {
 	}
 }
 
+// A token is shown to STS, and it is STS again that gives the further role: in
+// the same region, at the same endpoint, under the same name.
+func TestChainedByAToken(t *testing.T) {
+	s := Defaults()
+	s.WebIdentityTokenFile, s.RoleARN, s.ChainRoleARN = "token", "arn:aws:iam::111122223333:role/reports", "arn:aws:iam::444455556666:role/writer"
+	s.Region, s.WorkloadRegion = "us-west-2", "eu-west-1"
+	s.Endpoint, s.STSEndpoint, s.AmbientSessionName = "https://vpce-1.test", "https://sts.test", "nightly"
+	p, err := s.Proof(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Call(p, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	call := got.(*exchange.AssumeRole)
+	if call.Region != "us-west-2" || call.Endpoint != "https://vpce-1.test" || call.SessionName != "nightly" {
+		t.Errorf("region %q, endpoint %q, session %q", call.Region, call.Endpoint, call.SessionName)
+	}
+}
+
 func TestMistakesOfChains(t *testing.T) {
 	empty := filepath.Join(t.TempDir(), "empty")
 	large := filepath.Join(t.TempDir(), "large")
