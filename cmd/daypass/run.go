@@ -15,7 +15,6 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"daypass.dev"
 	"daypass.dev/deliver"
@@ -158,7 +157,6 @@ func command(args, environ []string) error {
 	cmd.Env = environ
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	signals := make(chan os.Signal, 16)
-	own := signalsAreOurs()
 	signal.Notify(signals, passed()...)
 	defer signal.Stop(signals)
 	if err := cmd.Start(); err != nil {
@@ -173,7 +171,7 @@ func command(args, environ []string) error {
 	for {
 		select {
 		case s := <-signals:
-			if own || s != syscall.SIGINT && s != syscall.SIGQUIT {
+			if s != syscall.SIGINT && s != syscall.SIGQUIT || !fromTerminal() {
 				_ = cmd.Process.Signal(s)
 			}
 		case err := <-ended:
@@ -181,10 +179,6 @@ func command(args, environ []string) error {
 		}
 	}
 }
-
-// signalsAreOurs tells whether the command gets SIGINT and SIGQUIT from us
-// alone. What a terminal sends, it sends to the command, too.
-func signalsAreOurs() bool { return !term.IsTerminal(int(os.Stdin.Fd())) }
 
 func exit(state *os.ProcessState, err error) error {
 	if state == nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -67,5 +68,51 @@ func TestControlCIsTheCommands(t *testing.T) {
 	_ = cmd.Wait()
 	if code := cmd.ProcessState.ExitCode(); code != 7 {
 		t.Errorf("exit code %d, want the command's own, 7", code)
+	}
+}
+
+// A key reaches a command once, from its terminal, even where its input comes
+// from a file. What is sent to daypass alone, as by a supervisor, is passed on.
+func TestEachInterruptReachesTheCommandOnce(t *testing.T) {
+	s := e2e.Start(t, 0, "ec-p256")
+	const count = `$|=1; $SIG{INT}=sub{$n++}; $SIG{TERM}=sub{print "got-$n\n"; exit}; print "ready\n"; sleep 1 while 1`
+	if _, err := exec.LookPath("perl"); err != nil {
+		t.Skip("skipped: perl is not installed")
+	}
+	for _, row := range []struct {
+		name  string
+		send  func(keyboard *os.File, daypass *os.Process) error
+		stray bool // daypass has no terminal
+	}{
+		{name: "^C", send: func(keyboard *os.File, _ *os.Process) error { _, err := keyboard.Write([]byte{3}); return err }},
+		{name: "kill -INT", send: func(_ *os.File, daypass *os.Process) error { return daypass.Signal(os.Interrupt) }, stray: true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			keyboard, terminal := openTerminal(t)
+			cmd := exec.Command(e2e.Binary(t, "daypass"), "run", "--", "perl", "-e", count)
+			cmd.Env = append(s.Reach(), s.Settings()...)
+			cmd.Stdout, cmd.Stderr = terminal, terminal
+			cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: !row.stray, Ctty: 1}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+			_ = terminal.Close()
+			lines := bufio.NewScanner(keyboard)
+			for lines.Scan() && !strings.Contains(lines.Text(), "ready") {
+			}
+			if err := row.send(keyboard, cmd.Process); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(200 * time.Millisecond) // for a second one to come, if there is one
+			if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+			for lines.Scan() && !strings.Contains(lines.Text(), "got-") {
+			}
+			if !strings.Contains(lines.Text(), "got-1") {
+				t.Errorf("the command says %q", lines.Text())
+			}
+		})
 	}
 }
