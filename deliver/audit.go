@@ -23,8 +23,8 @@ import (
 //	            of the call that gave it
 //	caller      the address that asked
 //	pid, uid, executable  of the process that holds the other end of the
-//	            connection, where Linux tells: uid of any on this machine, the
-//	            others for processes of our own user, or of all as root, in a
+//	            connection, where Linux tells: uid of any on this machine that
+//	            waits for its answer, the others for processes of our own user, or of all as root, in a
 //	            PID namespace that we see. Elsewhere they are left out.
 //
 // No secret, and nothing that a caller sent, stands in it. A line that cannot

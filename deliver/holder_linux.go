@@ -53,6 +53,9 @@ func findSocket(table io.Reader, from, to netip.AddrPort) (uid int, inode string
 		if a, ok := kernelAddr(f[2]); !ok || a != to {
 			continue
 		}
+		if f[9] == "0" { // its process has closed it: whose it was is forgotten, and told as 0
+			break
+		}
 		uid, err := strconv.Atoi(f[7])
 		return uid, f[9], err == nil
 	}
