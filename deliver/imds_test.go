@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -182,6 +183,20 @@ func TestIMDSErrorsHoldTheCode(t *testing.T) {
 				t.Errorf("%s: %v", code, got)
 			}
 		})
+	}
+}
+
+// Pending is who may still answer. A call behind that has timed out has failed,
+// and is told as that.
+func TestATimeoutBehindIsNotPending(t *testing.T) {
+	_, err := (&net.Dialer{Timeout: time.Nanosecond}).Dial("tcp", "127.0.0.1:1")
+	if err == nil || !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatal(err)
+	}
+	src := always(daypass.Credentials{}, fmt.Errorf("asking for a token: %w", err))
+	answer := ask(t, &IMDS{Source: src, RoleARN: roleARN}, "/latest/meta-data/iam/security-credentials/reports")
+	if got := answer.Body.String(); !strings.Contains(got, "CredentialsUnavailable") || !strings.Contains(got, "asking for a token: dial tcp") {
+		t.Error(got)
 	}
 }
 

@@ -2,9 +2,14 @@ package deliver
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 	"time"
 )
+
+// errPending is a source that goes on asking when patience ends.
+var errPending = fmt.Errorf("AWS has not answered yet: %w", context.DeadlineExceeded)
 
 // A patient context ends patience after somebody first waits for it. Nobody
 // does where credentials are at hand, and a timer for each request would cost
@@ -30,5 +35,13 @@ func (p *patient) stop() {
 }
 
 func (p *patient) Done() <-chan struct{}       { return p.begun().Done() }
-func (p *patient) Err() error                  { return p.begun().Err() }
 func (p *patient) Deadline() (time.Time, bool) { return p.begun().Deadline() }
+
+// Err tells the end of patience from all else that takes too long behind it.
+func (p *patient) Err() error {
+	err := p.begun().Err()
+	if errors.Is(err, context.DeadlineExceeded) {
+		return errPending
+	}
+	return err
+}

@@ -65,7 +65,7 @@ func explain(err error) failure {
 			f.message = aws.Error()
 		}
 		return f
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+	case errors.Is(err, errPending), errors.Is(err, context.Canceled):
 		return failure{"", http.StatusServiceUnavailable, "CredentialsPending", "AWS has not answered yet: try again"}
 	default:
 		return failure{"", http.StatusInternalServerError, "CredentialsUnavailable", err.Error()}
