@@ -41,8 +41,10 @@ type Disk struct {
 
 const (
 	lockPoll = 20 * time.Millisecond
-	// lockPatience is longer than an upstream call takes: who is still waited
-	// for then has been stopped. SDKs wait a minute for the process.
+	// lockPatience is longer than a call and its repetition take. Who is still
+	// waited for then has been stopped, or makes several, as to more than one
+	// trust anchor or to a further role; then two ask. SDKs wait a minute for the
+	// process.
 	lockPatience = 35 * time.Second
 	// hurry is how long a call may take while there are credentials to give.
 	hurry = 5 * time.Second
@@ -82,8 +84,12 @@ func (d *Disk) Credentials(ctx context.Context) (daypass.Credentials, error) {
 	if doc.alive(time.Now()) {
 		return doc.credentials(), nil
 	}
-	if err == nil { // another process asked
+	switch {
+	case err != nil:
+	case doc.Failure != nil: // another process asked
 		err = doc.Failure.err()
+	default:
+		err = errUseless // they lived no longer than it took to remember them
 	}
 	return daypass.Credentials{}, err
 }

@@ -222,6 +222,29 @@ func TestUselessAnswersAreNotRemembered(t *testing.T) {
 	})
 }
 
+// Credentials that expire while they are remembered are none.
+func TestWhatExpiresWhileItIsRememberedIsUseless(t *testing.T) {
+	dir := place(t)
+	if err := os.MkdirAll(docPath(dir), 0o700); err != nil { // so that writing fails, and is told
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		d := process(&script{life: time.Second}, dir)
+		d.Log = slog.New(dawdling{slog.DiscardHandler})
+		fails(t, d, errUseless)
+	})
+}
+
+// dawdling is a log that takes two seconds for each line.
+type dawdling struct{ slog.Handler }
+
+func (dawdling) Enabled(context.Context, slog.Level) bool { return true }
+
+func (dawdling) Handle(context.Context, slog.Record) error {
+	time.Sleep(2 * time.Second)
+	return nil
+}
+
 func TestWaitingForWhoRenews(t *testing.T) {
 	dir := place(t)
 	held := func(t *testing.T) *flock.Flock {

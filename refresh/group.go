@@ -55,11 +55,7 @@ func (g *Group) Source(key string, from func() (daypass.Source, func() bool)) *S
 		s.turn = g.turns.wait
 	}
 	if m := g.memory(key); m != nil {
-		s.keep = func(asked time.Time, c daypass.Credentials) {
-			if err := m.write(newDocument(key, asked, c)); err != nil {
-				m.warn("remembering credentials", err)
-			}
-		}
+		s.legacy = &legacy{in: m}
 		s.recall(m.read(), time.Now())
 	}
 	if g.closed {
@@ -99,10 +95,37 @@ func (g *Group) Drop(keep func(key string) bool) {
 		}
 		delete(g.sources, key)
 		s.end()
-		if m := g.memory(key); m != nil {
-			_ = os.Remove(m.path + docEnding)
+		if s.legacy != nil {
+			s.legacy.remove()
 		}
 	}
+}
+
+// A legacy is left to the process that follows this one, unless the source is
+// dropped; a call that was under way then adds nothing to it.
+type legacy struct {
+	in *memory
+
+	mu   sync.Mutex
+	gone bool
+}
+
+func (l *legacy) write(asked time.Time, c daypass.Credentials) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.gone {
+		return
+	}
+	if err := l.in.write(newDocument(l.in.key, asked, c)); err != nil {
+		l.in.warn("remembering credentials", err)
+	}
+}
+
+func (l *legacy) remove() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.gone = true
+	_ = os.Remove(l.in.path + docEnding)
 }
 
 // Statuses are those of all sources, by their keys.
@@ -137,7 +160,7 @@ func (s *Source) recall(doc document, now time.Time) {
 	asked := now.Add(-now.Round(0).Sub(doc.Asked)) // by both clocks
 	h := hold(doc.credentials(), asked, 0.4+0.1*rand.Float64())
 	s.held.Store(h)
-	s.wakeAfter(max(h.due.Sub(now), 0))
+	s.wakeAfter(max(min(h.due.Sub(now), look), 0))
 }
 
 // takeTurn waits until a call may begin.

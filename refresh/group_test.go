@@ -146,6 +146,53 @@ func TestWhatIsDroppedIsNotRenewed(t *testing.T) {
 	})
 }
 
+// A call that is under way when its key is dropped leaves nothing behind.
+func TestWhatIsDroppedIsNotKept(t *testing.T) {
+	dir := place(t)
+	synctest.Test(t, func(t *testing.T) {
+		u, g := deaf{begun: make(chan bool), answers: make(chan bool)}, &Group{Dir: dir}
+		s := g.Source("a", func() (daypass.Source, func() bool) { return u, nil })
+		go s.Credentials(t.Context())
+		<-u.begun
+		g.Drop(func(string) bool { return false })
+		close(u.answers)
+		synctest.Wait()
+		if left, err := filepath.Glob(filepath.Join(dir, "*"+docEnding)); err != nil || len(left) > 0 {
+			t.Errorf("left %q, %v", left, err)
+		}
+	})
+}
+
+// deaf is an upstream whose answer is on its way already, whoever leaves.
+type deaf struct{ begun, answers chan bool }
+
+func (u deaf) Credentials(context.Context) (daypass.Credentials, error) {
+	u.begun <- true
+	<-u.answers
+	return credentials(1, time.Now(), time.Hour), nil
+}
+
+// What a former process was given is renewed soon after a suspend, too.
+func TestWallClockAheadIsSeenAfterARestart(t *testing.T) {
+	dir := place(t)
+	synctest.Test(t, func(t *testing.T) {
+		u, first := &script{}, &Group{Dir: dir}
+		if _, err := first.of(u, "a").Credentials(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		_ = first.Close()
+		next := &Group{Dir: dir}
+		defer next.Close()
+		s := next.of(u, "a")
+		ahead := *s.held.Load() // as after a suspend of 30 minutes
+		ahead.wallDue, ahead.wallEnd = ahead.wallDue.Add(-30*time.Minute), ahead.wallEnd.Add(-30*time.Minute)
+		s.held.Store(&ahead)
+		time.Sleep(look + time.Second)
+		u.expectCalls(t, "a minute after", 2)
+	})
+}
+
 // 500 callers of one key: one call, whether the upstream answers, is slow or
 // fails; a failing one is asked once for each step of the pauses.
 func TestManyCallers(t *testing.T) {

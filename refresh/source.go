@@ -41,9 +41,9 @@ type Source struct {
 	held atomic.Pointer[held] // the last good credentials
 
 	// A Group's: turn waits until a call may begin, for credentials that are
-	// held until ends; keep remembers what a call gave.
-	turn func(ctx context.Context, ends time.Time) error
-	keep func(asked time.Time, c daypass.Credentials)
+	// held until ends; legacy remembers what a call gave. Nil: nothing does.
+	turn   func(ctx context.Context, ends time.Time) error
+	legacy *legacy
 
 	mu        sync.Mutex
 	flight    *flight
@@ -166,8 +166,8 @@ func (s *Source) fly(ctx context.Context, f *flight, wait time.Duration) {
 	begin := time.Now()
 	creds, err := s.From.Credentials(ctx)
 	s.land(f, begin, creds, err)
-	if s.keep != nil && f.err == nil {
-		s.keep(begin, creds)
+	if s.legacy != nil && f.err == nil {
+		s.legacy.write(begin, creds)
 	}
 }
 
