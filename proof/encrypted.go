@@ -134,7 +134,8 @@ func deriveScrypt(params []byte, password string, length int) ([]byte, error) {
 	if err := unmarshal(params, &p); err != nil || p.N < 2 || p.R < 1 || p.P < 1 || p.Length != 0 && p.Length != length {
 		return nil, errDamaged
 	}
-	if p.N > maxScryptMemory || p.R > maxScryptMemory/128/p.N || p.P > maxScryptLanes {
+	// It holds N blocks of 128·r bytes, and one for each lane.
+	if p.N > maxScryptMemory || p.P > maxScryptLanes || p.R > maxScryptMemory/128/max(p.N, p.P) {
 		return nil, fmt.Errorf("opening the key takes scrypt with N=%d, r=%d, p=%d, more than %d MiB or %d lanes",
 			p.N, p.R, p.P, maxScryptMemory>>20, maxScryptLanes)
 	}

@@ -170,6 +170,33 @@ func TestWhoLeavesThePromptGetsItsContext(t *testing.T) {
 	}
 }
 
+// Who waits for a key that somebody else is being asked the password of, waits
+// no longer than its own context.
+func TestAPromptHoldsUpNobodyElse(t *testing.T) {
+	p := newPair(t, "p", nil)
+	f := files(t, p.certPEM(), block("ENCRYPTED PRIVATE KEY", pbes2(t, kdf(t, scryptID, lanes{[]byte("salt"), 2, 1, 1}))))
+	asked, answer, first := make(chan bool), make(chan bool), make(chan error)
+	f.Password = func(context.Context, string) (daypass.Secret, error) {
+		close(asked)
+		<-answer
+		return "", errors.New("nobody answers")
+	}
+	go func() { _, err := f.Key(context.Background()); first <- err }()
+	<-asked
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := f.Key(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	if f.Changed() {
+		t.Error("the files have changed while they are read")
+	}
+	close(answer)
+	if err := <-first; err == nil {
+		t.Error("a key without its password")
+	}
+}
+
 // What a file may cost is bounded, whatever it asks for.
 func TestDearFilesAreRefused(t *testing.T) {
 	p := newPair(t, "p", nil)
@@ -181,6 +208,7 @@ func TestDearFilesAreRefused(t *testing.T) {
 		"scrypt, N":     {kdf(t, scryptID, lanes{[]byte("salt"), 1 << 26, 8, 1}), "more than 64 MiB"},
 		"scrypt, N · r": {kdf(t, scryptID, lanes{[]byte("salt"), 1 << 16, 9, 1}), "more than 64 MiB"},
 		"scrypt, p":     {kdf(t, scryptID, lanes{[]byte("salt"), 2, 1, 17}), "16 lanes"},
+		"scrypt, r · p": {kdf(t, scryptID, lanes{[]byte("salt"), 2, 1 << 18, 16}), "more than 64 MiB"},
 		"no rounds":     {kdf(t, pbkdf2ID, rounds{[]byte("salt"), 0}), "does not parse"},
 		"odd N":         {kdf(t, scryptID, lanes{[]byte("salt"), 3, 1, 1}), "does not parse"},
 		"another KDF":   {kdf(t, asn1.ObjectIdentifier{1, 2, 3}, rounds{nil, 1}), "neither PBKDF2 nor scrypt"},

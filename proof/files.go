@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync"
 	"time"
 
 	"daypass.dev"
@@ -33,7 +32,7 @@ type KeyFiles struct {
 	// Log is told when a renewed key cannot be taken up. Nil: silent.
 	Log *slog.Logger
 
-	mu    sync.Mutex
+	turn  turn // to use the rest
 	key   *Key // the last one that was whole
 	seen  snapshot
 	tried stamps // the files when they were last looked at in vain
@@ -54,8 +53,10 @@ const (
 // returns the last key that was whole, if there was one, even one that has
 // expired. Errors are *FileError, or ctx's.
 func (f *KeyFiles) Key(ctx context.Context) (*Key, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	if err := f.turn.take(ctx); err != nil {
+		return nil, err
+	}
+	defer f.turn.end()
 	if f.key != nil && f.seen.current() {
 		return f.key, nil
 	}
@@ -84,10 +85,10 @@ func (f *KeyFiles) Key(ctx context.Context) (*Key, error) {
 // Changed tells whether it is worth while to ask Key again: since it failed, or
 // kept an old key, a file has changed.
 func (f *KeyFiles) Changed() bool {
-	if !f.mu.TryLock() {
+	if !f.turn.free() {
 		return false // somebody is asking right now
 	}
-	defer f.mu.Unlock()
+	defer f.turn.end()
 	if f.tried == nil {
 		return f.key != nil && !f.seen.same()
 	}

@@ -151,9 +151,9 @@ func TestChanged(t *testing.T) {
 	if got := mustKey(t, f); !got.Leaf.Equal(b.cert) {
 		t.Error("the new key was not taken")
 	}
-	f.mu.Lock()
+	_ = f.turn.take(context.Background())
 	remove(t, f.Certificate)
 	unchanged("a change while somebody asks")
-	f.mu.Unlock()
+	f.turn.end()
 	changed("the certificate went")
 }
