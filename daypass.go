@@ -17,7 +17,6 @@ package daypass
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -67,6 +66,10 @@ func (c Credentials) Whole() bool {
 // A Secret is a string that never prints itself: not by fmt, not in a log, not
 // in JSON or YAML. Reveal is the only way to its text, so that every use can
 // be found by searching for it.
+//
+// What fmt does to a struct has one hole: it calls no methods on unexported
+// fields. A struct with a Secret in one, or with Credentials, must not be
+// printed.
 type Secret string
 
 const redacted = "[secret]"
@@ -138,12 +141,23 @@ func (e *InputError) Advice() string { return e.Hint }
 // Unwrap returns the cause.
 func (e *InputError) Unwrap() error { return e.Err }
 
-// Advice is what the first error in err's chain that has a method Advice tells
-// to look at, in one line; empty if none knows anything.
+// Advice is what the first error in err's tree that knows something, by its
+// method Advice, tells to look at, in one line; empty if none does.
 func Advice(err error) string {
-	var knows interface{ Advice() string }
-	if errors.As(err, &knows) {
-		return knows.Advice()
+	if knows, ok := err.(interface{ Advice() string }); ok {
+		if hint := knows.Advice(); hint != "" {
+			return hint
+		}
+	}
+	switch wraps := err.(type) {
+	case interface{ Unwrap() error }:
+		return Advice(wraps.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, one := range wraps.Unwrap() {
+			if hint := Advice(one); hint != "" {
+				return hint
+			}
+		}
 	}
 	return ""
 }

@@ -2,6 +2,7 @@ package daypass
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -60,6 +61,28 @@ func TestWholeMissesNothing(t *testing.T) {
 		cut(&c)
 		if c.Whole() {
 			t.Errorf("credentials without %s pass as whole", name)
+		}
+	}
+}
+
+// The outermost error that knows what to look at is the one that is heard.
+func TestAdviceIsTheFirstThatIsNotEmpty(t *testing.T) {
+	knows, mute := &Error{Op: "x", Code: "c", Hint: "look here"}, &Error{Op: "x", Code: "c"}
+	for name, row := range map[string]struct {
+		err  error
+		want string
+	}{
+		"nothing":               {nil, ""},
+		"nobody":                {errors.New("x"), ""},
+		"itself":                {knows, "look here"},
+		"within":                {fmt.Errorf("asking: %w", knows), "look here"},
+		"within one that knows": {&InputError{Setting: "s", Err: knows, Hint: "there"}, "there"},
+		"within a mute one":     {&InputError{Setting: "s", Err: knows}, "look here"},
+		"behind a mute one":     {errors.Join(errors.New("x"), fmt.Errorf("asking: %w", mute), knows), "look here"},
+		"mute alone":            {&InputError{Setting: "s", Err: mute}, ""},
+	} {
+		if got := Advice(row.err); got != row.want {
+			t.Errorf("%s: %q, want %q", name, got, row.want)
 		}
 	}
 }
