@@ -58,6 +58,7 @@ func (a *answer) credentials(role arn, now time.Time) (daypass.Credentials, erro
 	first := s.CredentialSet[0]
 	if first.PackedPolicySize > 100 {
 		e := a.made(codePacked, fmt.Sprintf("session policies and tags take %.0f %% of what fits", first.PackedPolicySize))
+		e.Status = http.StatusBadRequest // with which STS says so: it is a refusal
 		e.Hint = "shorten the profile's session policy, or let the profile map fewer certificate fields to tags"
 		return none, e
 	}

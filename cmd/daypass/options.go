@@ -81,7 +81,7 @@ func said(err error) error {
 	case errors.As(err, &file):
 		code = cli.Usage
 	case errors.As(err, &refused):
-		if !refused.Temporary() {
+		if !refused.Temporary() && refused.Status/100 != 2 { // a success of no use is an accident on the way
 			code = cli.No
 		}
 	default:
