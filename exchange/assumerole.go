@@ -109,7 +109,7 @@ func (a *AssumeRole) MemoryKey(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	shape, err := json.Marshal([]string{opAssume, from, call.url, call.body})
+	shape, err := json.Marshal([]string{opAssume, from, call.url, proxyTo(call.client, call.url), call.body})
 	if err != nil {
 		return "", fmt.Errorf("naming the remembered credentials: %w", err)
 	}

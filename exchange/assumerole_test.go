@@ -220,6 +220,7 @@ func TestMemoryKeyOfAssumeRole(t *testing.T) {
 		"policy":      func(a *AssumeRole) { a.SessionPolicy = "{}" },
 		"region":      func(a *AssumeRole) { a.Region = "eu-west-2" },
 		"endpoint":    func(a *AssumeRole) { a.Endpoint = "https://127.0.0.1" },
+		"proxy":       func(a *AssumeRole) { a.Client = through("127.0.0.1:7777") },
 	} {
 		k := key(change)
 		if seen[k] != "" {

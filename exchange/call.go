@@ -63,6 +63,28 @@ func (c *call) send(ctx context.Context, key *proof.Key, at time.Time) (*answer,
 	return post(c.client, r, op)
 }
 
+// proxyTo is the host of the proxy by which client calls a URL, who may lead to
+// another AWS: the sandbox is one. Empty: none.
+func proxyTo(client *http.Client, url string) string {
+	by := client.Transport
+	if by == nil {
+		by = http.DefaultTransport
+	}
+	t, ok := by.(*http.Transport)
+	if !ok || t.Proxy == nil {
+		return ""
+	}
+	r, err := http.NewRequest(http.MethodPost, url, nil)
+	if err != nil {
+		return ""
+	}
+	proxy, err := t.Proxy(r)
+	if err != nil || proxy == nil {
+		return ""
+	}
+	return proxy.Host
+}
+
 // post sends a call of AWS's and reads the answer.
 func post(client *http.Client, r *http.Request, op string) (*answer, error) {
 	sent := time.Now()

@@ -15,6 +15,7 @@ import (
 	"io"
 	"math/big"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -113,6 +114,15 @@ func source(t testing.TB, f *fake) *RolesAnywhere {
 		Key: newKey(t), RoleARN: roleARN, TrustAnchorARN: anchorARN, ProfileARN: profileARN,
 		Client: &http.Client{Transport: f},
 	}
+}
+
+// through is a client that calls by way of a proxy; none where that is empty.
+func through(proxy string) *http.Client {
+	t := &http.Transport{}
+	if proxy != "" {
+		t.Proxy = http.ProxyURL(&url.URL{Scheme: "http", Host: proxy})
+	}
+	return &http.Client{Transport: t}
 }
 
 // refused returns the *daypass.Error that a call ends in.

@@ -132,8 +132,8 @@ func (r *RolesAnywhere) Address() (string, error) {
 	return base, nil
 }
 
-// MemoryKey names what would be answered: it differs where the leaf or any
-// setting that shapes the answer differs, and tells none of them. It is the
+// MemoryKey names what would be answered: it differs where the leaf, any
+// setting that shapes the answer or the proxy differs, and tells none of them. It is the
 // key of refresh.Disk.
 func (r *RolesAnywhere) MemoryKey(ctx context.Context) (string, error) {
 	call, err := r.prepare()
@@ -145,7 +145,7 @@ func (r *RolesAnywhere) MemoryKey(ctx context.Context) (string, error) {
 		return "", err
 	}
 	shape, err := json.Marshal([]any{
-		"CreateSession", key.Fingerprint(), call.url, call.region, string(call.body),
+		"CreateSession", key.Fingerprint(), call.url, proxyTo(call.client, call.url), call.region, string(call.body),
 	})
 	if err != nil {
 		return "", fmt.Errorf("naming the remembered credentials: %w", err)

@@ -192,7 +192,7 @@ func TestMemoryKeyChangesWithAllThatShapesTheAnswer(t *testing.T) {
 		return k
 	}
 	clone := func(change func(*RolesAnywhere)) *RolesAnywhere {
-		c := &RolesAnywhere{Key: base.Key, RoleARN: roleARN, TrustAnchorARN: anchorARN, ProfileARN: profileARN}
+		c := &RolesAnywhere{Key: base.Key, RoleARN: roleARN, TrustAnchorARN: anchorARN, ProfileARN: profileARN, Client: through("")}
 		change(c)
 		return c
 	}
@@ -200,7 +200,7 @@ func TestMemoryKeyChangesWithAllThatShapesTheAnswer(t *testing.T) {
 	for name, change := range map[string]func(*RolesAnywhere){
 		"nothing":     func(*RolesAnywhere) {},
 		"region said": func(r *RolesAnywhere) { r.Region = "eu-west-1" },
-		"client":      func(r *RolesAnywhere) { r.Client = &http.Client{} },
+		"client":      func(r *RolesAnywhere) { r.Client = through("") },
 		"AWS's own endpoint said": func(r *RolesAnywhere) {
 			r.Endpoint = "https://rolesanywhere.eu-west-1.amazonaws.com"
 		},
@@ -219,6 +219,7 @@ func TestMemoryKeyChangesWithAllThatShapesTheAnswer(t *testing.T) {
 		"session name": func(r *RolesAnywhere) { r.SessionName = "ab" },
 		"properties":   func(r *RolesAnywhere) { r.InstanceProperties = map[string]string{"a": "b"} },
 		"endpoint":     func(r *RolesAnywhere) { r.Endpoint = "https://127.0.0.1:7777" },
+		"proxy":        func(r *RolesAnywhere) { r.Client = through("127.0.0.1:7777") },
 	} {
 		k := key(clone(change))
 		if other, taken := seen[k]; taken {

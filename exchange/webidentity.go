@@ -117,7 +117,7 @@ func (w *WebIdentity) MemoryKey(ctx context.Context) (string, error) {
 		return "", err
 	}
 	w.kept.Store(&keptToken{token, time.Now()})
-	shape, err := json.Marshal([]any{opWeb, token.Identity(), call.url, call.form.Encode()})
+	shape, err := json.Marshal([]any{opWeb, token.Identity(), call.url, proxyTo(call.client, call.url), call.form.Encode()})
 	if err != nil {
 		return "", fmt.Errorf("naming the remembered credentials: %w", err)
 	}

@@ -384,7 +384,7 @@ func TestMemoryKeyOfWebIdentity(t *testing.T) {
 	}
 	for name, change := range map[string]func(*WebIdentity){
 		"renewed token":           claim("exp", 1900000000),
-		"client":                  func(w *WebIdentity) { w.Client = &http.Client{} },
+		"client":                  func(w *WebIdentity) { w.Client = through("") },
 		"AWS's own endpoint said": func(w *WebIdentity) { w.Endpoint = "https://sts.eu-west-1.amazonaws.com" },
 		"session name's default":  func(w *WebIdentity) { w.SessionName = "daypass" },
 	} {
@@ -394,6 +394,7 @@ func TestMemoryKeyOfWebIdentity(t *testing.T) {
 	}
 	seen := map[string]string{same: "nothing"}
 	for name, change := range map[string]func(*WebIdentity){
+		"proxy":        func(w *WebIdentity) { w.Client = through("127.0.0.1:7777") },
 		"subject":      claim("sub", "another"),
 		"audience":     claim("aud", "another"),
 		"issuer":       claim("iss", "another"),
