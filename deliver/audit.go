@@ -24,8 +24,9 @@ import (
 //	caller      the address that asked
 //	pid, uid, executable  of the process that holds the other end of the
 //	            connection, where Linux tells: uid of any on this machine that
-//	            waits for its answer, the others for processes of our own user, or of all as root, in a
-//	            PID namespace that we see. Elsewhere they are left out.
+//	            waits for its answer, the others for processes of our own user,
+//	            or of all as root, in a PID namespace that we see. Elsewhere they
+//	            are left out.
 //
 // No secret, and nothing that a caller sent, stands in it. A line that cannot
 // be written is an error for log; credentials are served all the same.

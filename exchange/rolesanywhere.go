@@ -133,8 +133,8 @@ func (r *RolesAnywhere) Address() (string, error) {
 }
 
 // MemoryKey names what would be answered: it differs where the leaf, any
-// setting that shapes the answer or the proxy differs, and tells none of them. It is the
-// key of refresh.Disk.
+// setting that shapes the answer or the proxy differs, and tells none of them.
+// It is the key of refresh.Disk.
 func (r *RolesAnywhere) MemoryKey(ctx context.Context) (string, error) {
 	call, err := r.prepare()
 	if err != nil {
