@@ -84,11 +84,9 @@ const maxTotal = 4<<20 - 64<<10
 // order. Files without a mode of their own get mode. It is all or nothing;
 // errors are *Error.
 func (c *Class) Render(values []Value, mode fs.FileMode) ([]File, []Version, error) {
-	evaluating.Lock()
-	defer evaluating.Unlock()
 	var files []File
 	var versions []Version
-	total, work := 0, float64(maxWork)
+	total, work := 0, float64(maxClassWork)
 	add := func(p Place, data []byte, version string) *Error {
 		if total += len(data) + len(p.Path) + 32; total > maxTotal {
 			return tooLarge()

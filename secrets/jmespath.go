@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"reflect"
-	"sync"
 
 	"github.com/jmespath/go-jmespath"
 )
@@ -14,14 +13,12 @@ import (
 // has; who writes it shares a process with all pods of the node.
 const (
 	maxPath = 4096 // bytes of one
-	// maxWork is what all of a class may take, each for its value: about bytes to
-	// look at, each of which takes up to 16 of memory.
-	maxWork = 8 << 20
+	// maxWork is what one may take for its value: about bytes to look at, each of
+	// which takes up to 16 of memory; maxClassWork, all of a class, one after the
+	// other: about a second.
+	maxWork      = 8 << 20
+	maxClassWork = 8 * maxWork
 )
-
-// evaluating is one class at a time, since several at once would need more
-// memory than was reckoned with.
-var evaluating sync.Mutex
 
 // checkJMES compiles a JMESPath; the library's panics on odd texts become
 // errors.
@@ -49,9 +46,10 @@ func search(path string, doc any, size int, work *float64) (text string, failed 
 	parsed, err := jmespath.NewParser().Parse(path)
 	if err == nil {
 		_, takes := growth(reflect.ValueOf(parsed))
-		*work -= takes.of(float64(size))
-		if !(*work >= 0) { // nor what is no number
-			failed := wrong("secrets-jmespath", "", "the jmesPath %q may make too much of a value of this size, together with those before it", path)
+		needs := takes.of(float64(size))
+		*work -= needs
+		if !(needs <= maxWork && *work >= 0) { // nor what is no number
+			failed := wrong("secrets-jmespath", "", "the jmesPath %q may make too much of a value of this size, or does together with those before it", path)
 			failed.Hint = "nest no lists, filters, multi-selects, map, join and to_string so deep, since each multiplies what it is given; give join a separator in quotes"
 			return "", failed
 		}

@@ -95,6 +95,20 @@ func TestManyPathsOfOneValue(t *testing.T) {
 	}
 }
 
+// As many secrets as classes have, each with a connection string.
+func TestAConnectionStringOfEachSecret(t *testing.T) {
+	doc := `{"user":"u","password":"p","host":"h","port":5432,"name":"n","rest":"` + strings.Repeat("r", 4000) + `"}`
+	one := classOf(t, `join('', ['postgres://', user, ':', password, '@', host, ':', to_string(port), '/', name])`).Objects[0]
+	c := &Class{}
+	var values []Value
+	for range 50 {
+		c.Objects, values = append(c.Objects, one), append(values, Value{Data: []byte(doc)})
+	}
+	if files, _, err := c.Render(values, 0o600); err != nil || len(files) != 100 {
+		t.Errorf("%d files, %v", len(files), err)
+	}
+}
+
 // What is reckoned is never less than what is found.
 func FuzzGrowth(f *testing.F) {
 	const doc = `{"a":[{"x":"1","y":["<\"",2]},{"x":"2"},[],{}],"b":"text","c":[3,1,2]}`

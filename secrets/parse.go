@@ -137,7 +137,7 @@ func (c *Class) parseObjects(text, translate string) error {
 		return wrong("secrets-objects", "", "objects is not a list of objects")
 	}
 	if len(list.Content) > maxObjects {
-		return wrong("secrets-objects", "", "objects has %d entries, more than %d", len(list.Content), maxObjects)
+		return spread("objects has %d entries, more than %d", len(list.Content), maxObjects)
 	}
 	files, unknown := 0, map[string]bool{}
 	for i, n := range list.Content {
@@ -146,13 +146,13 @@ func (c *Class) parseObjects(text, translate string) error {
 			return wrong("secrets-objects", "", "object %d is not a mapping with an objectName", i+1)
 		}
 		if tooWide(n) { // reading takes the square of it
-			return wrong("secrets-objects", "", "object %d has a mapping of more than %d fields", i+1, maxFields)
+			return spread("object %d has a mapping of more than %d fields", i+1, maxFields)
 		}
 		if err := n.Decode(&e); err != nil {
 			return &Error{Slug: "secrets-objects", Detail: "object " + strconv.Itoa(i+1) + " cannot be read", Err: withoutPrefix(err)}
 		}
 		if files += 1 + len(e.JMES); files > maxObjects {
-			return wrong("secrets-objects", "", "objects and their jmesPath entries make more than %d files", maxObjects)
+			return spread("objects and their jmesPath entries make more than %d files", maxObjects)
 		}
 		noteUnknown(n, unknown)
 		o, err := e.object(c, translate)
@@ -164,8 +164,18 @@ func (c *Class) parseObjects(text, translate string) error {
 		}
 		c.Objects = append(c.Objects, o)
 	}
+	for _, name := range c.Unknown { // as parameters
+		delete(unknown, name)
+	}
 	c.Unknown = append(c.Unknown, slices.Sorted(maps.Keys(unknown))...)
 	return nil
+}
+
+// spread is a class of more than one mount's worth.
+func spread(format string, args ...any) *Error {
+	e := wrong("secrets-objects", "", format, args...)
+	e.Hint = "spread the objects over two SecretProviderClasses"
+	return e
 }
 
 // tooWide tells whether a mapping in n has more fields than any needs.

@@ -106,7 +106,7 @@ func (r *Reader) Read(ctx context.Context, p Principal, c *Class, region string,
 	for _, v := range values {
 		total += len(v.Data)
 	}
-	if total > maxTotal || slices.ContainsFunc(errs, isTooLarge) { // it would be remembered in vain
+	if total > maxTotal || slices.ContainsFunc(errs, isCut) { // it would be remembered in vain
 		r.forget(p, regions, c)
 		return nil, tooLarge()
 	}
@@ -116,10 +116,10 @@ func (r *Reader) Read(ctx context.Context, p Principal, c *Class, region string,
 	return values, nil
 }
 
-func isTooLarge(err error) bool {
-	var e *Error
-	return errors.As(err, &e) && e.Slug == "secrets-too-large"
-}
+// errCut is what was not read because there was too much beside it.
+var errCut = errors.New("not read to its end")
+
+func isCut(err error) bool { return errors.Is(err, errCut) }
 
 // forget drops what a class has brought.
 func (r *Reader) forget(p Principal, regions []string, c *Class) {
@@ -167,7 +167,7 @@ func (r *Reader) failOver(ctx context.Context, p Principal, c *Class, region str
 // answered tells errors with which the region did its work.
 func answered(err error) bool {
 	var e *Error
-	return errors.As(err, &e) && e.Status >= 400 && e.Status < 500 || isTooLarge(err)
+	return errors.As(err, &e) && e.Status >= 400 && e.Status < 500 || isCut(err)
 }
 
 // regions are the one or two to ask, held against the ARNs.
@@ -232,6 +232,12 @@ func (r *Reader) values(ctx context.Context, p Principal, region string, wanted 
 			errs[i] = context.Cause(ctx)
 		}
 	}
+	for i, h := range all {
+		if isCut(errs[i]) && mine[wanted[i]] != h { // another class was too large, which is nothing to this one
+			value, failed := r.values(ctx, p, region, wanted[i:i+1], 0)
+			values[i], errs[i] = value[0], failed[0]
+		}
+	}
 	return values, errs
 }
 
@@ -267,16 +273,17 @@ func (r *Reader) fetch(ctx context.Context, p Principal, region string, mine map
 		h := mine[i]
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		if total += len(v.Data); total > maxTotal { // nor is the rest of any use
-			v, err = Value{}, tooLarge()
-			cancel()
-		}
 		select {
 		case <-h.done: // the first answer counts
+			return
 		default:
-			h.value, h.err = v, err
-			close(h.done)
 		}
+		if total += len(v.Data); total > maxTotal { // nor is the rest of any use
+			v, err = Value{}, errCut
+			cancel()
+		}
+		h.value, h.err = v, err
+		close(h.done)
 	}}
 	items := make([]Item, 0, len(mine))
 	for i := range mine {

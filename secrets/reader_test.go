@@ -1,9 +1,11 @@
 package secrets
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -233,12 +235,19 @@ func TestCallsAtOnce(t *testing.T) {
 	all := make(chan struct{})
 	s.reader.Client = &http.Client{Transport: trip(func(r *http.Request) (*http.Response, error) {
 		if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".GetSecretValue") {
-			if n := now.Add(1); n >= mostCalls { // as many as there may be: more would have come
-				most.Store(max(n, most.Load()))
+			n := now.Add(1)
+			defer now.Add(-1)
+			for m := most.Load(); n > m && !most.CompareAndSwap(m, n); {
+				m = most.Load()
+			}
+			if n >= mostCalls { // as many as there may be: more would have come
 				once.Do(func() { close(all) })
 			}
-			<-all
-			defer now.Add(-1)
+			select {
+			case <-all:
+			case <-r.Context().Done(): // fewer come
+				return nil, r.Context().Err()
+			}
 		}
 		return s.Client().Transport.RoundTrip(r)
 	})}
@@ -284,6 +293,69 @@ func TestTooLargeIsNotReadToItsEnd(t *testing.T) {
 	}
 	if len(s.reader.held) != 0 {
 		t.Errorf("%d values are remembered", len(s.reader.held))
+	}
+}
+
+// Who shares a secret with a class that is too large gets it all the same.
+func TestAnotherClassIsTooLarge(t *testing.T) {
+	s := newStage(t)
+	value := strings.Repeat("x", 65000)
+	large, small := &Class{}, &Class{}
+	for i := range maxTotal/len(value) + 1 {
+		name := fmt.Sprintf("large%d", i)
+		if _, err := s.secrets.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: &name, SecretString: &value}); err != nil {
+			t.Fatal(err)
+		}
+		large.Objects = append(large.Objects, Object{Item: Item{Name: name}, File: Place{Path: name}})
+	}
+	for name, classes := range map[string][]*Class{"shared": {large, small}, "own": {small}} {
+		if _, err := s.secrets.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: &name, SecretString: &name}); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range classes {
+			c.Objects = append(c.Objects, Object{Item: Item{Name: name}, File: Place{Path: name}})
+		}
+	}
+	p := s.principal("single", allow("secretsmanager:GetSecretValue", "*"))
+	begun, joined, over := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	var first, second sync.Once
+	s.reader.Client = &http.Client{Transport: trip(func(r *http.Request) (*http.Response, error) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".GetSecretValue") {
+			first.Do(func() { close(begun) })
+			switch {
+			case bytes.Contains(body, []byte("shared")): // not before there is too much beside it
+				select {
+				case <-r.Context().Done():
+					return nil, r.Context().Err()
+				case <-over:
+				}
+			case bytes.Contains(body, []byte("own")): // and so the small class has found that the other is being read
+				second.Do(func() { close(joined) })
+			default:
+				<-joined
+			}
+		}
+		return s.Client().Transport.RoundTrip(r)
+	})}
+	refused := make(chan error, 1)
+	go func() {
+		_, err := s.reader.Read(t.Context(), p, large, "us-east-1", false)
+		close(over)
+		refused <- err
+	}()
+	<-begun
+	values, err := s.reader.Read(t.Context(), p, small, "us-east-1", false)
+	if err != nil || string(values[0].Data)+string(values[1].Data) != "sharedown" && string(values[0].Data)+string(values[1].Data) != "ownshared" {
+		t.Errorf("the small class: %v, %v", values, err)
+	}
+	var e *Error
+	if err := <-refused; !errors.As(err, &e) || e.Slug != "secrets-too-large" {
+		t.Errorf("the large class: %.300v", err)
 	}
 }
 

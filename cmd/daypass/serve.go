@@ -37,7 +37,7 @@ func serve() *cobra.Command {
 protocols on one port. It prints what to set for them:
 
   IMDSv2     AWS_EC2_METADATA_SERVICE_ENDPOINT; needs no secret, so it is there
-             on loopback and link-local addresses only
+             on loopback and link-local addresses only, for this machine
   container  AWS_CONTAINER_CREDENTIALS_FULL_URI, with the authorization token in
              AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE; needs --authorization-token-file
 

@@ -20,7 +20,8 @@ func passed() []os.Signal {
 
 // fromTerminal tells whether a SIGINT or SIGQUIT that came now is a key's: then
 // the terminal has sent it to the command, too, wherever standard input comes
-// from. A terminal sends to the process group in its foreground.
+// from. A terminal sends to the process group in its foreground; one that somebody
+// sends us alone, while we are there, is taken for a key's.
 func fromTerminal() bool {
 	tty, err := unix.Open("/dev/tty", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {

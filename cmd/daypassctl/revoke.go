@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"fmt"
@@ -136,15 +137,24 @@ func (o *revokeOptions) run(ctx context.Context, stdout io.Writer) error {
 		regional := cfg.Copy()
 		regional.Region = parts[3]
 		lists := &revocationLists{config: regional, anywhere: rolesanywhere.NewFromConfig(regional), anchor: o.anchor}
-		meanwhile := ""
+		revoke, err := o.list(ctx, lists, leaf)
+		if err != nil {
+			return err
+		}
 		if o.role != "" { // before the list, which may take its time or fail
 			if _, err := o.sessions(cfg, true).end(ctx); err != nil {
 				return err
 			}
-			meanwhile = "; the live sessions of role " + o.role + " are refused already"
 		}
-		if r.CRL, err = o.list(ctx, lists, leaf); err != nil {
-			return fmt.Errorf("%w%s", err, meanwhile)
+		data, err := revoke(ctx)
+		if err == nil {
+			r.CRL, err = lists.bring(ctx, data)
+		}
+		if err != nil && o.role != "" {
+			return fmt.Errorf("%w; until this succeeds, or --lift, role %s refuses all sessions of %s", err, o.role, cmp.Or(o.identity, "before"))
+		}
+		if err != nil {
+			return err
 		}
 	}
 	if o.role != "" {

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/rolesanywhere/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go"
 
 	"daypass.dev/internal/cli"
 	"daypass.dev/pki/cadir"
@@ -35,54 +36,51 @@ const (
 	maxList                = 300_000 // of ImportCrl
 )
 
-// list revokes a leaf at its CA and imports the CA's list; its ARN.
-func (o *revokeOptions) list(ctx context.Context, l *revocationLists, leaf *x509.Certificate) (string, error) {
+// A revoking revokes a leaf at its CA and returns the CA's list, in PEM.
+type revoking func(context.Context) ([]byte, error)
+
+// list finds out how a leaf is revoked at its CA, and changes nothing yet.
+func (o *revokeOptions) list(ctx context.Context, l *revocationLists, leaf *x509.Certificate) (revoking, error) {
 	if o.ca != "" {
-		data, err := o.ownList(ctx, leaf)
-		if err != nil {
-			return "", refusal(err)
-		}
-		return l.bring(ctx, data)
+		return o.ownList(leaf)
 	}
 	parts := strings.SplitN(l.anchor, "/", 2)
 	out, err := l.anywhere.GetTrustAnchor(ctx, &rolesanywhere.GetTrustAnchorInput{TrustAnchorId: aws.String(parts[len(parts)-1])})
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	from, ok := out.TrustAnchor.Source.SourceData.(*types.SourceDataMemberAcmPcaArn)
 	if !ok {
-		return "", cli.Usagef("give the CA's folder by --ca, or import a list of your own CA with aws rolesanywhere import-crl",
+		return nil, cli.Usagef("give the CA's folder by --ca, or import a list of your own CA with aws rolesanywhere import-crl",
 			"the trust anchor's CA is not AWS Private CA")
 	}
-	data, err := l.privateList(ctx, from.Value, leaf)
-	if err != nil {
-		return "", err
-	}
-	return l.bring(ctx, data)
+	return l.privateList(ctx, from.Value, leaf)
 }
 
-// ownList enters a leaf into the list of a CA's folder and returns it in PEM.
-func (o *revokeOptions) ownList(ctx context.Context, leaf *x509.Certificate) ([]byte, error) {
+// ownList enters a leaf into the list of a CA's folder.
+func (o *revokeOptions) ownList(leaf *x509.Certificate) (revoking, error) {
 	life, err := parseLife("lifetime", o.life)
 	if err != nil {
 		return nil, err
 	}
 	d, err := cadir.Open(o.ca)
 	if err != nil {
-		return nil, err
+		return nil, refusal(err)
 	}
-	if _, err := d.RevokeCertificate(ctx, leaf, time.Now()); err != nil {
-		return nil, err
-	}
-	if _, err := d.WriteCRL(ctx, life, time.Now()); err != nil {
-		return nil, err
-	}
-	return readFile("revocation list", d.File(cadir.CRLFile))
+	return func(ctx context.Context) ([]byte, error) {
+		if _, err := d.RevokeCertificate(ctx, leaf, time.Now()); err != nil {
+			return nil, refusal(err)
+		}
+		if _, err := d.WriteCRL(ctx, life, time.Now()); err != nil {
+			return nil, refusal(err)
+		}
+		return readFile("revocation list", d.File(cadir.CRLFile))
+	}, nil
 }
 
 // privateList revokes a leaf at its private CA, and waits until it stands on
 // the list that the CA keeps in S3.
-func (l *revocationLists) privateList(ctx context.Context, ca string, leaf *x509.Certificate) ([]byte, error) {
+func (l *revocationLists) privateList(ctx context.Context, ca string, leaf *x509.Certificate) (revoking, error) {
 	calls := acmpca.NewFromConfig(l.config)
 	about, err := calls.DescribeCertificateAuthority(ctx, &acmpca.DescribeCertificateAuthorityInput{CertificateAuthorityArn: &ca})
 	if err != nil {
@@ -96,19 +94,25 @@ func (l *revocationLists) privateList(ctx context.Context, ca string, leaf *x509
 		return nil, cli.Nof("let the CA keep one: aws acm-pca update-certificate-authority --revocation-configuration …; meanwhile --role with --identity refuses the certificate's sessions for good",
 			"the private CA keeps no revocation list")
 	}
-	_, err = calls.RevokeCertificate(ctx, &acmpca.RevokeCertificateInput{
+	key := "crl/" + ca[strings.LastIndexByte(ca, '/')+1:] + ".crl"
+	if path := aws.ToString(crl.CustomPath); path != "" {
+		key = path + "/" + key
+	}
+	return func(ctx context.Context) ([]byte, error) {
+		return l.listed(ctx, calls, ca, *crl.S3BucketName, key, leaf)
+	}, nil
+}
+
+func (l *revocationLists) listed(ctx context.Context, calls *acmpca.Client, ca, bucket, key string, leaf *x509.Certificate) ([]byte, error) {
+	_, err := calls.RevokeCertificate(ctx, &acmpca.RevokeCertificateInput{
 		CertificateAuthorityArn: &ca, CertificateSerial: aws.String(leaf.SerialNumber.Text(16)), RevocationReason: pca.RevocationReasonUnspecified,
 	})
 	var before *pca.RequestAlreadyProcessedException
 	if err != nil && !errors.As(err, &before) {
 		return nil, err
 	}
-	key := "crl/" + ca[strings.LastIndexByte(ca, '/')+1:] + ".crl"
-	if path := aws.ToString(crl.CustomPath); path != "" {
-		key = path + "/" + key
-	}
 	for end := time.Now().Add(listPatience); ; {
-		data, listed, err := l.fetch(ctx, *crl.S3BucketName, key, leaf)
+		data, listed, err := l.fetch(ctx, bucket, key, leaf)
 		if err != nil {
 			return nil, err
 		}
@@ -116,7 +120,7 @@ func (l *revocationLists) privateList(ctx context.Context, ca string, leaf *x509
 			return data, nil
 		}
 		if time.Now().After(end) {
-			return nil, errors.New("the certificate is revoked, and the private CA's list in s3://" + *crl.S3BucketName + "/" + key + " does not say so after " + listPatience.String())
+			return nil, errors.New("the certificate is revoked, and the private CA's list in s3://" + bucket + "/" + key + " does not say so after " + listPatience.String())
 		}
 		select {
 		case <-ctx.Done():
@@ -137,6 +141,11 @@ func (l *revocationLists) fetch(ctx context.Context, bucket, key string, leaf *x
 	var none *s3types.NoSuchKey
 	if errors.As(err, &none) { // a CA's first list comes with its first revocation
 		return nil, false, nil
+	}
+	var api smithy.APIError
+	if errors.As(err, &api) && api.ErrorCode() == "AccessDenied" {
+		return nil, false, cli.Nof("it takes s3:GetObject, and s3:ListBucket to be told that a first list is not there yet; then run it again",
+			"reading s3://%s/%s: %w", bucket, key, err)
 	}
 	if err != nil {
 		return nil, false, err

@@ -24,6 +24,7 @@ import (
 	"daypass.dev/config"
 	"daypass.dev/internal/cli"
 	"daypass.dev/sandbox/sandboxtest"
+	"daypass.dev/sandbox/world"
 )
 
 // An estate is a role in the sandbox that two certificates may use.
@@ -197,13 +198,11 @@ func TestRevokeAtPrivateCA(t *testing.T) {
 	e := newEstate(t, &types.Source{SourceType: types.TrustAnchorTypeAwsAcmPca, SourceData: &types.SourceDataMemberAcmPcaArn{Value: ca}}, s)
 	e.bootstrapped(ca, "web")
 	old := e.live("web")
-	out, err := e.run("revoke", "--certificate", e.certificate("web"), "--trust-anchor-arn", e.anchor, "--role", "reports")
-	if code(err) != cli.No || !strings.Contains(err.Error(), "no revocation list; the live sessions of role reports are refused already") {
+	revoke := []string{"revoke", "--certificate", e.certificate("web"), "--trust-anchor-arn", e.anchor, "--role", "reports"}
+	out, err := e.run(revoke...)
+	if code(err) != cli.No || !strings.Contains(err.Error(), "no revocation list") {
 		t.Fatalf("without a CRL: %v: %s", err, out)
 	}
-	denied(t, "the live session, before there is a list", old())
-	_, err = e.run("revoke", "--role", "reports", "--identity", "CN=web", "--lift")
-	e.must(err)
 	e.must(old())
 	store := s3.NewFromConfig(s.Config(), func(o *s3.Options) { o.UsePathStyle = true })
 	_, err = store.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("lists")})
@@ -215,7 +214,14 @@ func TestRevokeAtPrivateCA(t *testing.T) {
 		CertificateAuthorityArn: &ca, RevocationConfiguration: &pca.RevocationConfiguration{CrlConfiguration: &pca.CrlConfiguration{
 			Enabled: aws.Bool(true), ExpirationInDays: aws.Int32(7), S3BucketName: aws.String("lists")}}})
 	e.must(err)
-	out, err = e.run("revoke", "--certificate", e.certificate("web"), "--trust-anchor-arn", e.anchor, "--role", "reports")
+	s.World.SetFaults(world.Fault{Service: "s3", Operation: "GetObject", Code: "AccessDenied", Status: 403})
+	out, err = e.run(revoke...)
+	if code(err) != cli.No || !strings.Contains(err.Error(), "until this succeeds, or --lift, role reports refuses all sessions of CN=web") {
+		t.Fatalf("without a right on the list: %v: %s", err, out)
+	}
+	denied(t, "the live session, before the list is imported", old())
+	s.World.SetFaults()
+	out, err = e.run(revoke...)
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}

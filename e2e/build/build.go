@@ -202,8 +202,8 @@ func (c *Cache) watch(cmd *exec.Cmd, name string) error {
 	return nil
 }
 
-// prune keeps the two builds of a program that were used last, so that checkouts of two
-// versions do not drive each other out.
+// prune keeps the two builds of a program that were used last, so that checkouts
+// of two versions do not drive each other out.
 func (c *Cache) prune(name, newest string) error {
 	builds, err := filepath.Glob(filepath.Join(c.Dir, "bin", name+"-"+strings.Repeat("[0-9a-f]", 16)))
 	if err != nil {

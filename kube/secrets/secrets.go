@@ -45,6 +45,8 @@ type Provider struct {
 	// Log is told of each mount. Nil: silent.
 	Log *slog.Logger
 
+	rendering sync.Mutex // one class at a time: what jmesPaths make is in this process's memory
+
 	mu     sync.Mutex
 	served map[string]time.Time // :: target path → when last answered
 }
@@ -103,6 +105,8 @@ func (p *Provider) read(ctx context.Context, r *request) ([]secrets.File, []secr
 	if err != nil {
 		return nil, nil, err
 	}
+	p.rendering.Lock()
+	defer p.rendering.Unlock()
 	return r.class.Render(values, r.mode)
 }
 
