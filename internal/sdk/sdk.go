@@ -7,16 +7,21 @@ import (
 	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 )
 
 // Load is config.LoadDefaultConfig with a Patient client.
 func Load(ctx context.Context, options ...func(*config.LoadOptions) error) (aws.Config, error) {
 	c, err := config.LoadDefaultConfig(ctx, options...)
-	if err == nil {
-		c.HTTPClient = Patient{c.HTTPClient}
+	if err != nil {
+		return c, err
 	}
-	return c, err
+	if c.HTTPClient == nil { // as each of the SDK's clients does where no CA bundle is set
+		c.HTTPClient = awshttp.NewBuildableClient()
+	}
+	c.HTTPClient = Patient{c.HTTPClient}
+	return c, nil
 }
 
 // A Patient client loses no answer. As soon as one comes, the SDK closes the

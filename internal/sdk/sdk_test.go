@@ -43,3 +43,26 @@ func TestPatient(t *testing.T) {
 		}
 	}
 }
+
+// Load's clients call AWS, with a CA bundle or without.
+func TestLoad(t *testing.T) {
+	called := false
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		called = true
+		w.WriteHeader(http.StatusForbidden)
+	}))
+	defer server.Close()
+	for name, value := range map[string]string{
+		"AWS_CA_BUNDLE": "", "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_REGION": "us-east-1",
+		"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_ENDPOINT_URL": server.URL,
+	} {
+		t.Setenv(name, value)
+	}
+	c, err := Load(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sts.NewFromConfig(c).GetCallerIdentity(t.Context(), nil); err == nil || !called {
+		t.Errorf("called: %v, %v", called, err)
+	}
+}
