@@ -232,10 +232,17 @@ func (r *Reader) values(ctx context.Context, p Principal, region string, wanted 
 			errs[i] = context.Cause(ctx)
 		}
 	}
+	var again []Item // another class was too large, which is nothing to this one
+	var at []int
 	for i, h := range all {
-		if isCut(errs[i]) && mine[wanted[i]] != h { // another class was too large, which is nothing to this one
-			value, failed := r.values(ctx, p, region, wanted[i:i+1], 0)
-			values[i], errs[i] = value[0], failed[0]
+		if isCut(errs[i]) && mine[wanted[i]] != h {
+			again, at = append(again, wanted[i]), append(at, i)
+		}
+	}
+	if len(again) > 0 {
+		more, failed := r.values(ctx, p, region, again, 0)
+		for k, i := range at {
+			values[i], errs[i] = more[k], failed[k]
 		}
 	}
 	return values, errs
