@@ -27,7 +27,7 @@ func (c *Cluster) podRequests(ctx context.Context, namespace string) ([]certs.Po
 		var all unstructured.UnstructuredList
 		all.SetGroupVersionKind(schema.GroupVersionKind{Group: certs.GroupName, Version: version, Kind: "PodCertificateRequestList"})
 		err := c.objects.List(ctx, &all, client.InNamespace(namespace))
-		if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
+		if unserved(err) {
 			continue
 		}
 		if err != nil {
@@ -43,6 +43,9 @@ func (c *Cluster) podRequests(ctx context.Context, namespace string) ([]certs.Po
 	}
 	return nil, nil
 }
+
+// unserved tells a kind that the cluster has not.
+func unserved(err error) bool { return meta.IsNoMatchError(err) || apierrors.IsNotFound(err) }
 
 // certificates are the ends of pods' certificates, by NAMESPACE/POD.
 func (c *Cluster) certificates(ctx context.Context, namespace string) (map[string]time.Time, error) {

@@ -5,8 +5,6 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -71,7 +69,7 @@ func (p *patient) certManager(ctx context.Context, kind string) []unstructured.U
 	var list unstructured.UnstructuredList
 	list.SetGroupVersionKind(schema.GroupVersionKind{Group: "cert-manager.io", Version: "v1", Kind: kind + "List"})
 	if err := p.objects.List(ctx, &list, client.InNamespace(p.pod.Namespace)); err != nil {
-		if !meta.IsNoMatchError(err) && !apierrors.IsNotFound(err) && !runtime.IsNotRegisteredError(err) {
+		if !unserved(err) && !runtime.IsNotRegisteredError(err) {
 			p.say(doctor.Unknown, "", "%ss of cert-manager were not seen: %s", kind, short(err))
 		}
 		return nil

@@ -22,7 +22,6 @@ import (
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -96,7 +95,7 @@ func (p *patient) policies(ctx context.Context) bool {
 	var all admissionv1.MutatingAdmissionPolicyList
 	err := p.objects.List(ctx, &all, component(""))
 	switch {
-	case meta.IsNoMatchError(err) || apierrors.IsNotFound(err):
+	case unserved(err):
 		return false
 	case err != nil:
 		p.say(doctor.Unknown, "", "there is no webhook, and whether policies do its work was not seen: %s", short(err))
