@@ -13,12 +13,18 @@ import (
 // module is a module with one program that prints text.
 func module(t *testing.T, dir, text string) Program {
 	t.Helper()
-	for name, content := range map[string]string{
+	write(t, dir, map[string]string{
 		"go.mod":            "module example.com/said\n\ngo 1.26\n",
 		"go.sum":            "",
 		"cmd/said/main.go":  "package main\n\nimport \"fmt\"\n\nfunc main() { fmt.Print(" + text + ") }\n",
 		"cmd/other/main.go": "package main\n\nfunc main() {}\n",
-	} {
+	})
+	return Program{Name: "said", Module: dir, Package: "./cmd/said"}
+}
+
+func write(t *testing.T, dir string, files map[string]string) {
+	t.Helper()
+	for name, content := range files {
 		file := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 			t.Fatal(err)
@@ -27,7 +33,6 @@ func module(t *testing.T, dir, text string) Program {
 			t.Fatal(err)
 		}
 	}
-	return Program{Name: "said", Module: dir, Package: "./cmd/said"}
 }
 
 func TestAProgramIsBuiltOnceForItsSources(t *testing.T) {
@@ -128,20 +133,12 @@ func TestSourcesOfAReplacedModuleCount(t *testing.T) {
 	p := module(t, dir, "lib.Text")
 	build := func(text string) string {
 		t.Helper()
-		for name, content := range map[string]string{
+		write(t, dir, map[string]string{
 			"go.mod":           "module example.com/said\n\ngo 1.26\n\nrequire example.com/lib v0.0.0\n\nreplace example.com/lib => ./lib\n",
 			"lib/go.mod":       "module example.com/lib\n\ngo 1.26\n",
 			"lib/lib.go":       "package lib\n\nconst Text = " + text + "\n",
 			"cmd/said/main.go": "package main\n\nimport (\n\t\"fmt\"\n\n\t\"example.com/lib\"\n)\n\nfunc main() { fmt.Print(lib.Text) }\n",
-		} {
-			file := filepath.Join(dir, name)
-			if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(file, []byte(content), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
+		})
 		file, err := c.Build(t.Context(), p)
 		if err != nil {
 			t.Fatal(err)

@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"daypass.dev/internal/atomicfile"
 )
 
 // AWSImage is the name of the container image that Podman provides.
@@ -69,11 +71,7 @@ func podmanEnvironment() ([]string, error) {
 	}
 	text := "[containers]\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=4096:4096\"]\n" +
 		"[engine]\nruntime = \"runc\"\nevents_logger = \"none\"\n"
-	part := fmt.Sprintf("%s.%d", conf, os.Getpid()) // others may read it at this moment
-	if err := os.WriteFile(part, []byte(text), 0o600); err != nil {
-		return nil, err
-	}
-	return []string{"CONTAINERS_CONF=" + conf}, os.Rename(part, conf)
+	return []string{"CONTAINERS_CONF=" + conf}, atomicfile.Write(conf, []byte(text), 0o600) // others may read it at this moment
 }
 
 func podman(ctx context.Context, env []string, args ...string) error {

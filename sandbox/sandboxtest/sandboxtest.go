@@ -9,18 +9,21 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/smithy-go"
 
 	"daypass.dev/internal/sdk"
 	"daypass.dev/policy"
@@ -207,4 +210,25 @@ func (s *Sandbox) ConfigFor(accessKeyID, secret, sessionToken string) aws.Config
 		Region: s.World.Region, BaseEndpoint: aws.String(s.URL), HTTPClient: sdk.Patient{HTTPClient: s.Client()},
 		Credentials: credentials.NewStaticCredentialsProvider(accessKeyID, secret, sessionToken),
 	}
+}
+
+// AtOnce makes n calls at the same time and returns what went wrong with each:
+// AWS's code, or the error's text where it has none; empty: nothing.
+func AtOnce(n int, call func(i int) error) []string {
+	wrong := make([]string, n)
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() {
+			err := call(i)
+			var api smithy.APIError
+			switch {
+			case errors.As(err, &api):
+				wrong[i] = api.ErrorCode()
+			case err != nil:
+				wrong[i] = err.Error()
+			}
+		})
+	}
+	all.Wait()
+	return wrong
 }

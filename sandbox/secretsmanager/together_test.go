@@ -4,25 +4,14 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sm "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
+	"daypass.dev/sandbox/sandboxtest"
 	"daypass.dev/sandbox/world"
 )
-
-// together calls from many at once, and returns the errors' codes.
-func together(n int, call func(i int) error) []string {
-	codes := make([]string, n)
-	var all sync.WaitGroup
-	for i := range n {
-		all.Go(func() { codes[i], _ = said(call(i)) })
-	}
-	all.Wait()
-	return codes
-}
 
 // Of calls at the same time one makes the secret, and one its version of a
 // token. What goes wrong by chance has several, among many secrets and keys that
@@ -39,7 +28,7 @@ func TestCallsAtTheSameTime(t *testing.T) {
 	const n = 16
 	for round := range 8 {
 		name := aws.String(fmt.Sprint("app/", round))
-		made := together(n, func(int) error {
+		made := sandboxtest.AtOnce(n, func(int) error {
 			_, err := s.admin.CreateSecret(ctx, &sm.CreateSecretInput{Name: name, SecretString: aws.String("x")})
 			return err
 		})
@@ -47,7 +36,7 @@ func TestCallsAtTheSameTime(t *testing.T) {
 		if slices.Sort(made); !slices.Equal(made, want) {
 			t.Errorf("made at the same time: %q", made)
 		}
-		put := together(n, func(i int) error {
+		put := sandboxtest.AtOnce(n, func(i int) error {
 			_, err := s.admin.PutSecretValue(ctx, &sm.PutSecretValueInput{
 				SecretId: name, SecretString: aws.String(fmt.Sprint(i % 2)), ClientRequestToken: aws.String(strings.Repeat("t", 32)),
 			})

@@ -4,28 +4,14 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
-)
 
-// together calls from many at once, and returns the errors' codes.
-func together(n int, call func(i int) error) []string {
-	codes := make([]string, n)
-	var all sync.WaitGroup
-	for i := range n {
-		all.Go(func() {
-			if err := call(i); err != nil {
-				codes[i], _ = said(err)
-			}
-		})
-	}
-	all.Wait()
-	return codes
-}
+	"daypass.dev/sandbox/sandboxtest"
+)
 
 // Of calls at the same time none undoes another: each version and each label
 // stays, and one call alone makes the parameter. What goes wrong by chance has
@@ -41,7 +27,7 @@ func (s *stage) callsAtTheSameTime(name *string) {
 	t, ctx := s.t, s.t.Context()
 	const n = 16
 	put := func(overwrite bool) []string {
-		return together(n, func(i int) error {
+		return sandboxtest.AtOnce(n, func(i int) error {
 			_, err := s.admin.PutParameter(ctx, &ssm.PutParameterInput{
 				Name: name, Value: aws.String(fmt.Sprint(i)), Type: types.ParameterTypeSecureString, Overwrite: &overwrite,
 			})
@@ -55,7 +41,7 @@ func (s *stage) callsAtTheSameTime(name *string) {
 	if codes := put(true); strings.Join(codes, "") != "" {
 		t.Errorf("overwritten at the same time: %q", codes)
 	}
-	labelled := together(n, func(i int) error {
+	labelled := sandboxtest.AtOnce(n, func(i int) error {
 		_, err := s.admin.LabelParameterVersion(ctx, &ssm.LabelParameterVersionInput{
 			Name: name, ParameterVersion: aws.Int64(int64(i + 1)), Labels: []string{fmt.Sprint("l", i)},
 		})
